@@ -1,0 +1,1 @@
+"""What a reading is, and where readings are kept."""

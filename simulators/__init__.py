@@ -1,0 +1,1 @@
+"""A factory that tells the truth about itself."""

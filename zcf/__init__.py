@@ -1,0 +1,1 @@
+"""One command over everything: the zero-carbon factory monitor."""
