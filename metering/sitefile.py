@@ -1,0 +1,317 @@
+"""site.yaml: what one factory is and how it is reached, as frozen models; its checks name the line and the mend."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from metering.config import ConfigError, Document, Fault, Strict, read, validate
+from metering.quantity import quantity
+from metering.site import MeteringPoint, Role, Site, tree_faults
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
+_SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
+
+
+def duration_ms(text: Any) -> int:  # noqa: ANN401 - whatever YAML held
+    """A duration as people write it ("1s", "500 ms", "15min") in milliseconds."""
+    found = _DURATION.fullmatch(str(text).strip())
+    if not found:
+        raise ValueError(f"cannot read duration {text!r}; write 500ms, 1s, 15min, 1h or 1d")
+    ms = Fraction(found[1]) * _SECONDS[found[2]] * 1000
+    if ms.denominator != 1 or ms <= 0:
+        raise ValueError(f"duration {text!r} must be a whole positive number of milliseconds")
+    return int(ms)
+
+
+def _fraction(text: Any) -> Fraction:  # noqa: ANN401 - whatever YAML held
+    try:
+        return Fraction(str(text))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"cannot read ratio {text!r}; write 200, 0.5 or 200/5") from None
+
+
+def _name(text: Any) -> Any:  # noqa: ANN401 - whatever YAML held
+    return {"zh": text, "en": text} if isinstance(text, str) else text
+
+
+Duration = Annotated[int, BeforeValidator(duration_ms)]
+Ratio = Annotated[Fraction, BeforeValidator(_fraction), Field(gt=0)]
+Text = Annotated[str, BeforeValidator(str)]
+
+
+class Name(Strict):
+    """A name in both languages."""
+
+    zh: str = ""
+    en: str = ""
+
+
+Named = Annotated[Name, BeforeValidator(_name)]
+
+
+class GridSection(Strict):
+    """Where the electricity comes from: decides the emission factors."""
+
+    country: str = "CN"
+    region: str = ""
+    province: str = ""
+
+
+class SiteSection(Strict):
+    """Who and where the factory is."""
+
+    id: Identifier
+    name: Named = Name()
+    timezone: str
+    grid: GridSection = GridSection()
+    fiscal_year_start: int = Field(default=1, ge=1, le=12)
+    currency: str = "CNY"
+    languages: tuple[str, ...] = ("zh", "en")
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> "SiteSection":
+        if self.timezone not in available_timezones():
+            raise ValueError(f"unknown time zone {self.timezone!r}; use an IANA name such as Asia/Shanghai")
+        return self
+
+
+class StoreSection(Strict):
+    """Where readings are kept."""
+
+    path: str = "store"
+    commit: Duration = 250
+
+
+class ForwardSection(Strict):
+    """The InfluxDB 2 that readings are forwarded to; the token comes from ZCF_INFLUX_TOKEN or ZCF_INFLUX_TOKEN_FILE."""
+
+    url: str
+    org: str = "zcf"
+    bucket: str = "readings"
+    results_bucket: str = "results"
+
+
+class Link(Strict):
+    """One connection: a Modbus TCP gateway, or an MQTT broker."""
+
+    id: Identifier
+    type: Literal["tcp", "mqtt"]
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    timeout: Duration = 1000
+    connect_delay: Duration | None = None
+    version: Literal["3.1.1", "5"] = "3.1.1"
+    client_id: str = ""
+
+
+class Device(Strict):
+    """One device on a link, read through a profile."""
+
+    id: Identifier
+    profile: str
+    link: str
+    unit: int = Field(default=1, ge=0, le=255)
+    base: str = ""  # MQTT topic prefix
+    serial: Text = ""
+    every: dict[str, Duration] = Field(default_factory=dict)  # cadence class -> period
+
+
+class Point(Strict):
+    """One metering point of the tree."""
+
+    id: Identifier
+    role: Role
+    carrier: str = "electricity"
+    parent: str | None = None
+    device: str | None = None
+    quantities: tuple[str, ...] = ()
+    name: Named = Name()
+    meter_class: Text = Field(default="1", alias="class")
+    ct_ratio: Ratio = Fraction(1)
+    rated_power: float | None = Field(default=None, gt=0)  # [kW]
+    reversed: bool = False
+    commissioned: date | None = None
+    area: str = ""
+    equipment: str = ""
+    end_use: str = ""
+    activity: str = ""
+
+    def freeze(self) -> MeteringPoint:
+        """The noun the other rooms use."""
+        return MeteringPoint(
+            self.id, self.role, self.carrier, self.parent, self.device, self.quantities, self.name.zh, self.name.en,
+            self.meter_class, self.ct_ratio, self.rated_power, self.reversed, self.commissioned, self.area,
+            self.equipment, self.end_use, self.activity,
+        )  # fmt: skip
+
+
+class ImportColumn(Strict):
+    """One column of a file: which series it fills, in which unit."""
+
+    column: str
+    point: Identifier
+    quantity: str
+    unit: str
+    factor_of: str = ""  # for co2_reported: the quantity whose factor the column implies
+
+
+class ImportSection(Strict):
+    """How to read one kind of CSV file; what is odd in it is declared, never guessed."""
+
+    id: Identifier = "file"
+    encoding: str = "utf-8-sig"
+    delimiter: str = ","
+    time_column: str
+    time_format: str
+    interval: Duration
+    stamp: Literal["start", "end"] = "end"
+    midnight: Literal["as_written", "end_of_day"] = "as_written"  # 00:00 of the same date closes that day
+    columns: tuple[ImportColumn, ...]
+    ignore: tuple[str, ...] = ()
+    checks: dict[str, str] = Field(default_factory=dict)
+
+
+class DeclaredFactor(Strict):
+    """An emission factor the site itself declares (status `declared`)."""
+
+    id: Identifier
+    activity: str
+    value: Annotated[Decimal, BeforeValidator(lambda v: Decimal(str(v)))]
+    unit: str
+    gas: Literal["co2_only", "co2e"] = "co2_only"
+    method: str = "location_based"
+    valid_from: date
+    valid_to: date | None = None
+    document: str
+    page: Text = ""
+
+
+class SiteFile(Strict):
+    """The whole of site.yaml."""
+
+    site: SiteSection
+    store: StoreSection = StoreSection()
+    forward: ForwardSection | None = None
+    links: tuple[Link, ...] = ()
+    devices: tuple[Device, ...] = ()
+    points: tuple[Point, ...] = ()
+    imports: tuple[ImportSection, ...] = ()
+    factors: tuple[DeclaredFactor, ...] = ()
+    remainder: Literal["excluding_market_traded_non_fossil", "average"] = "excluding_market_traded_non_fossil"
+    standards: tuple[str, ...] = ()
+    facts: dict[str, float] = Field(default_factory=dict)  # declared numbers: added_value, floor_area ...
+    evidence: tuple[dict[str, Any], ...] = ()
+    instruments: tuple[dict[str, Any], ...] = ()
+    targets: tuple[dict[str, Any], ...] = ()
+
+    def freeze(self) -> Site:
+        """The noun the other rooms use."""
+        section = self.site
+        return Site(
+            section.id, section.name.zh, section.name.en, section.timezone, section.grid.country, section.grid.region,
+            section.grid.province, section.fiscal_year_start, tuple(p.freeze() for p in self.points),
+        )  # fmt: skip
+
+
+class SiteConfig:
+    """A checked site.yaml: the models, the frozen Site, and where its store lies."""
+
+    def __init__(self, path: Path, document: Document, file: SiteFile) -> None:
+        self.path, self.document, self.file = path, document, file
+        self.site: Site = file.freeze()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return self.site.zone
+
+    @property
+    def store_dir(self) -> Path:
+        """The store's directory; ZCF_STORE overrides the file."""
+        return Path(os.environ.get("ZCF_STORE") or self.path.parent / self.file.store.path)
+
+    def points_of(self, device_id: str) -> tuple[MeteringPoint, ...]:
+        """The metering points one device serves."""
+        return tuple(p for p in self.site.points if p.device == device_id)
+
+
+def load_site(path: Path) -> SiteConfig:
+    """Read and check a site file; ConfigError with every fault at once."""
+    document = read(path)
+    file = validate(document, SiteFile)
+    faults = list(_cross_faults(document, file))
+    if faults:
+        raise ConfigError(faults)
+    return SiteConfig(path, document, file)
+
+
+def _cross_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
+    yield from _duplicates(document, "links", [link.id for link in file.links])
+    yield from _duplicates(document, "devices", [device.id for device in file.devices])
+    yield from _reference_faults(document, file)
+    ids = [p.id for p in file.points]
+    for point_id, message, mend in tree_faults(tuple(p.freeze() for p in file.points)):
+        if not _imported_only(file, point_id, message):
+            yield document.fault(("points", ids.index(point_id)), message, mend)
+
+
+def _imported_only(file: SiteFile, point_id: str, message: str) -> bool:
+    """A boundary point without a device is whole when a file import fills it."""
+    return "needs a device" in message and any(c.point == point_id for i in file.imports for c in i.columns)
+
+
+def _duplicates(document: Document, section: str, ids: list[str]) -> Iterator[Fault]:
+    for one, times in Counter(ids).items():
+        if times > 1:
+            last = len(ids) - 1 - ids[::-1].index(one)
+            yield document.fault((section, last), f"{one!r} is declared {times} times", "give each its own id")
+
+
+def _reference_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
+    links = {link.id: link for link in file.links}
+    devices = {device.id for device in file.devices}
+    taken: dict[tuple[str, int], str] = {}
+    for index, device in enumerate(file.devices):
+        link = links.get(device.link)
+        if link is None:
+            yield document.fault(("devices", index, "link"), f"no link {device.link!r}", f"one of: {', '.join(links)}")
+        elif link.type == "tcp" and (other := taken.setdefault((device.link, device.unit), device.id)) != device.id:
+            yield document.fault(
+                ("devices", index), f"unit {device.unit} on link {device.link!r} is already {other!r}", "two devices cannot share a unit id"
+            )
+    for index, point in enumerate(file.points):
+        if point.device is not None and point.device not in devices:
+            yield document.fault(("points", index, "device"), f"no device {point.device!r}", "name a device of this file")
+        yield from _quantity_faults(document, index, point)
+    yield from _import_faults(document, file)
+
+
+def _quantity_faults(document: Document, index: int, point: Point) -> Iterator[Fault]:
+    for name in point.quantities:
+        try:
+            quantity(name)
+        except ValueError as error:
+            yield document.fault(("points", index, "quantities"), str(error), "see docs for the table of quantities")
+
+
+def _import_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
+    points = {p.id for p in file.points}
+    for number, section in enumerate(file.imports):
+        for index, column in enumerate(section.columns):
+            where = ("imports", number, "columns", index)
+            if column.point not in points:
+                yield document.fault((*where, "point"), f"no metering point {column.point!r}", "declare it under points:")
+            try:
+                quantity(column.quantity)
+            except ValueError as error:
+                yield document.fault((*where, "quantity"), str(error), "see docs for the table of quantities")
