@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-MICRO = 10**6  # counters are int64 in 1e-6 of the unit
+MICRO = 10**6  # counters and amounts (COUNTER, DELTA) are int64 in 1e-6 of the unit
 INT64_MAX = 2**63 - 1
 
 SeriesKey: TypeAlias = tuple[str, str]  # (metering point id, quantity name)
@@ -58,7 +58,7 @@ class GapReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of one quantity at one metering point; counters are integers in 1e-6 of the unit."""
+    """One value of one quantity at one metering point; counters and amounts are integers in 1e-6 of the unit."""
 
     point: str
     quantity: str

@@ -1,0 +1,74 @@
+"""Where readings are kept: the protocols, the errors and the columns every backend answers with."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from metering.reading import PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class StoreError(Exception):
+    """The store cannot be read or written now; the caller retries with back-off."""
+
+
+class StoreLockedError(StoreError):
+    """Another process writes this file; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One series over a range, oldest first: times [ms UTC], values (int64 micro, or float64 for gauges), qualities."""
+
+    time_ms: "NDArray[np.int64]"
+    value: "NDArray[np.int64] | NDArray[np.float64]"
+    quality: "NDArray[np.uint8]"
+    end_ms: "NDArray[np.int64] | None" = None  # only for amounts: each is over [time_ms, end_ms)
+
+    def __len__(self) -> int:
+        return len(self.time_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What came after a sequence number: the newest one, and the span of time each series was touched in [ms UTC]."""
+
+    seq: int
+    touched: Mapping[SeriesKey, tuple[int, int]] = field(default_factory=dict)
+
+
+class ReadingSource(Protocol):
+    """Readings by series and range; SQLite and InfluxDB answer alike."""
+
+    def series(self) -> Sequence[SeriesKey]:
+        """Every series that has ever had a reading."""
+        ...
+
+    def ranges(
+        self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int, *, bracket: bool = True
+    ) -> dict[SeriesKey, Columns]:
+        """Readings in [start_ms, end_ms); with `bracket` also the nearest one on either side."""
+        ...
+
+    def latest(self, keys: Iterable[SeriesKey] | None = None) -> dict[SeriesKey, Reading]:
+        """The newest reading of each series."""
+        ...
+
+    def changed_since(self, seq: int) -> Changes:
+        """Which series were touched after a sequence number."""
+        ...
+
+
+class Ledger(Protocol):
+    """What only the embedded store knows: gaps and what is known of each register."""
+
+    def gaps(self, start_ms: int, end_ms: int) -> tuple[list[PollGap], list[ValueGap]]:
+        """Gaps overlapping [start_ms, end_ms)."""
+        ...
+
+    def infos(self) -> dict[SeriesKey, list[SeriesInfo]]:
+        """What is known of each register, oldest first."""
+        ...

@@ -1,0 +1,203 @@
+"""Reading readings.db from any process, while its writer runs, after it was killed, and after it stopped."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from metering.reading import GapReason, Lane, PollGap, PollGroup, Quality, Reading, SeriesInfo, SeriesKey, ValueGap
+from metering.store import Changes, Columns
+from metering.store.columns import Row, from_rows
+from metering.store.packing import Packing, load_group
+from metering.store.readings import load_info, readings_path
+from metering.store.sqlite import snapshot
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoll:
+    """One poll as it lies in the store: what forwarding sends and the judge checks."""
+
+    seq: int
+    group: int
+    time_ms: int
+    epoch: int
+    tick: int
+    lane: Lane
+    values: tuple[int | float | None, ...]
+    words: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A span in which the collector's schedule was fixed; stop_ms None = still running, or killed."""
+
+    id: int
+    start_ms: int
+    stop_ms: int | None
+    clean: bool
+
+
+class ReadingsReader:
+    """The embedded ReadingSource over polls, and the ledger beside it."""
+
+    def __init__(self, store: Path) -> None:
+        self.path = readings_path(store)
+
+    def _ask(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        found = snapshot(self.path, work)
+        return nothing if found is None else found
+
+    def groups(self) -> dict[int, PollGroup]:
+        """Every poll group by its number."""
+        return self._ask(_groups, {})
+
+    def series(self) -> Sequence[SeriesKey]:
+        """Every series of every group, in order of first sight."""
+        return list(dict.fromkeys(c.key for g in self.groups().values() for c in g.columns))
+
+    def ranges(
+        self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int, *, bracket: bool = True
+    ) -> dict[SeriesKey, Columns]:
+        """Readings in [start_ms, end_ms); with `bracket` also the nearest one on either side."""
+        wanted = frozenset(keys)
+
+        def work(db: sqlite3.Connection) -> dict[SeriesKey, Columns]:
+            groups = {n: g for n, g in _groups(db).items() if any(c.key in wanted for c in g.columns)}
+            rows = _rows(db, groups, start_ms, end_ms)
+            if bracket:
+                for number, group in groups.items():
+                    rows += _nearest(db, number, group, wanted, "time_ms < ? ORDER BY time_ms DESC", start_ms)
+                    rows += _nearest(db, number, group, wanted, "time_ms >= ? ORDER BY time_ms", end_ms)
+            return from_rows(groups, rows, wanted)
+
+        return self._ask(work, from_rows({}, [], wanted))
+
+    def latest(self, keys: Iterable[SeriesKey] | None = None) -> dict[SeriesKey, Reading]:
+        """The newest reading of each series, out of the newest poll of its group."""
+        wanted = None if keys is None else frozenset(keys)
+
+        def work(db: sqlite3.Connection) -> dict[SeriesKey, Reading]:
+            found: dict[SeriesKey, Reading] = {}
+            groups = _groups(db)
+            sql = "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
+            for number, time_ms, vals, quality in db.execute(sql):
+                _keep_newest(found, groups[number], time_ms, vals, quality)
+            return {k: r for k, r in found.items() if wanted is None or k in wanted}
+
+        return self._ask(work, {})
+
+    def changed_since(self, seq: int) -> Changes:
+        """Which series were touched by polls after a sequence number."""
+
+        def work(db: sqlite3.Connection) -> Changes:
+            groups = _groups(db)
+            touched: dict[SeriesKey, tuple[int, int]] = {}
+            newest = seq
+            sql = "SELECT grp, min(time_ms), max(time_ms), max(seq) FROM poll WHERE seq>? GROUP BY grp"
+            for number, low, high, last in db.execute(sql, (seq,)):
+                newest = max(newest, last)
+                for column in groups[number].columns:
+                    before = touched.get(column.key, (low, high))
+                    touched[column.key] = (min(low, before[0]), max(high, before[1]))
+            return Changes(newest, touched)
+
+        return self._ask(work, Changes(seq))
+
+    def polls_since(self, seq: int, limit: int) -> list[StoredPoll]:
+        """The next polls after a sequence number, in order."""
+
+        def work(db: sqlite3.Connection) -> list[StoredPoll]:
+            packings = {n: Packing(g) for n, g in _groups(db).items()}
+            sql = "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words FROM poll WHERE seq>? ORDER BY seq LIMIT ?"
+            return [
+                StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words)
+                for s, g, t, e, k, lane, vals, words in db.execute(sql, (seq, limit))
+            ]
+
+        return self._ask(work, [])
+
+    def gaps(self, start_ms: int, end_ms: int) -> tuple[list[PollGap], list[ValueGap]]:
+        """Gaps overlapping [start_ms, end_ms): of polls, and of single values."""
+
+        def work(db: sqlite3.Connection) -> tuple[list[PollGap], list[ValueGap]]:
+            sql = "SELECT grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail FROM gap WHERE end_ms>=? AND start_ms<? ORDER BY start_ms"
+            polls = [
+                PollGap(g, e, Lane(lane), first, n, a, b, GapReason(reason), code, detail)
+                for g, e, lane, first, n, a, b, reason, code, detail in db.execute(sql, (start_ms, end_ms))
+            ]
+            sql = "SELECT point,quantity,time_ms,reason,detail FROM value_gap WHERE time_ms>=? AND time_ms<?"
+            values = [ValueGap(p, q, t, GapReason(r), d) for p, q, t, r, d in db.execute(sql, (start_ms, end_ms))]
+            return polls, values
+
+        return self._ask(work, ([], []))
+
+    def infos(self) -> dict[SeriesKey, list[SeriesInfo]]:
+        """What is known of each register, oldest first."""
+
+        def work(db: sqlite3.Connection) -> dict[SeriesKey, list[SeriesInfo]]:
+            found: dict[SeriesKey, list[SeriesInfo]] = {}
+            sql = "SELECT point, quantity, valid_from_ms, body FROM series_info ORDER BY valid_from_ms"
+            for point, quantity, since, body in db.execute(sql):
+                found.setdefault((point, quantity), []).append(load_info(point, quantity, since, body))
+            return found
+
+        return self._ask(work, {})
+
+    def epochs(self) -> list[Epoch]:
+        """Every span the collector ran or was found killed in."""
+        return self._ask(
+            lambda db: [Epoch(i, a, b, bool(c)) for i, a, b, c in db.execute("SELECT id,start_ms,stop_ms,clean FROM epoch ORDER BY id")],
+            [],
+        )
+
+    def counts(self) -> dict[tuple[int, Lane], tuple[int, int]]:
+        """How many ticks of each (group, lane) ended as (readings, gaps)."""
+
+        def work(db: sqlite3.Connection) -> dict[tuple[int, Lane], tuple[int, int]]:
+            reads = {(g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, count(*) FROM poll GROUP BY grp, lane")}
+            gaps = {(g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, sum(ticks) FROM gap GROUP BY grp, lane")}
+            return {key: (reads.get(key, 0), gaps.get(key, 0)) for key in reads.keys() | gaps.keys()}
+
+        return self._ask(work, {})
+
+
+def _groups(db: sqlite3.Connection) -> dict[int, PollGroup]:
+    return {number: load_group(text) for number, text in db.execute("SELECT id, definition FROM poll_group ORDER BY id")}
+
+
+def _rows(db: sqlite3.Connection, groups: Iterable[int], start_ms: int, end_ms: int) -> list[Row]:
+    numbers = ",".join(str(int(n)) for n in groups)
+    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE time_ms>=? AND time_ms<? AND grp IN ({numbers})"  # noqa: S608 - our own integers
+    return db.execute(sql, (start_ms, end_ms)).fetchall()
+
+
+def _nearest(
+    db: sqlite3.Connection, number: int, group: PollGroup, wanted: frozenset[SeriesKey], where: str, limit_ms: int
+) -> list[Row]:
+    """The polls that hold the nearest value of each wanted column on one side of an instant."""
+    packing = Packing(group)
+    missing = {i for i, c in enumerate(group.columns) if c.key in wanted}
+    found: list[Row] = []
+    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE grp=? AND {where}"  # noqa: S608 - our own text
+    for row in db.execute(sql, (number, limit_ms)):
+        values = packing.unpack(row[2])
+        held = {i for i in missing if values[i] is not None}
+        if held:
+            found.append(row)
+            missing -= held
+        if not missing:
+            break
+    return found
+
+
+def _keep_newest(
+    found: dict[SeriesKey, Reading], group: PollGroup, time_ms: int, vals: bytes, quality: bytes | None
+) -> None:
+    for index, (column, value) in enumerate(zip(group.columns, Packing(group).unpack(vals), strict=True)):
+        before = found.get(column.key)
+        if value is not None and (before is None or before.time_ms < time_ms):
+            grade = Quality(quality[index]) if quality else Quality.GOOD
+            found[column.key] = Reading(column.point, column.quantity, time_ms, value, grade)
