@@ -90,7 +90,9 @@ def _text(path: Path) -> str:
             raise ConfigError([Fault(str(path), 1, "the file is larger than 1 MB", "split it with include:")])
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise ConfigError([Fault(str(path), 1, f"cannot read the file: {error.strerror}", "check path and rights")]) from None
+        raise ConfigError(
+            [Fault(str(path), 1, f"cannot read the file: {error.strerror}", "check path and rights")]
+        ) from None
     except UnicodeDecodeError as error:
         raise ConfigError([Fault(str(path), 1, f"not UTF-8 at byte {error.start}", "save the file as UTF-8")]) from None
 
@@ -115,7 +117,7 @@ def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
     return Fault(str(path), 1, str(error).splitlines()[0], mend)
 
 
-def _plain(node: Any, path: Path_, lines: dict[Path_, int]) -> Any:  # noqa: ANN401 - YAML holds anything
+def _plain(node: Any, path: Path_, lines: dict[Path_, int]) -> Any:
     """Ruamel's tree -> dict, list and scalars, noting each node's line."""
     if isinstance(node, Mapping):
         lines.setdefault(path, getattr(node, "lc", None).line + 1 if hasattr(node, "lc") else 1)

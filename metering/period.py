@@ -33,7 +33,9 @@ class Period:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError("a period needs aware datetimes")
         if self.end < self.start:
-            raise ValueError(f"a period cannot end ({self.end.isoformat()}) before it starts ({self.start.isoformat()})")
+            raise ValueError(
+                f"a period cannot end ({self.end.isoformat()}) before it starts ({self.start.isoformat()})"
+            )
         object.__setattr__(self, "start", self.start.astimezone(UTC))
         object.__setattr__(self, "end", self.end.astimezone(UTC))
 
@@ -53,7 +55,7 @@ class Period:
         return (self.end_ms - self.start_ms) / 3_600_000
 
     def contains(self, ms: int) -> bool:
-        """Is that instant [ms UTC] inside?"""
+        """Whether an instant [ms UTC] lies inside."""
         return self.start_ms <= ms < self.end_ms
 
 
@@ -69,7 +71,9 @@ def day(day_: date, zone: ZoneInfo) -> Period:
 
 def month(year_: int, month_: int, zone: ZoneInfo) -> Period:
     """One local calendar month."""
-    return Period(midnight(date(year_, month_, 1), zone), midnight(_add_months(year_, month_, 1), zone), f"{year_:04}-{month_:02}")
+    return Period(
+        midnight(date(year_, month_, 1), zone), midnight(_add_months(year_, month_, 1), zone), f"{year_:04}-{month_:02}"
+    )
 
 
 def year(year_: int, zone: ZoneInfo) -> Period:
@@ -81,7 +85,9 @@ def fiscal_year(ends_in: int, first_month: int, zone: ZoneInfo) -> Period:
     """The fiscal year named after the calendar year it ends in; FY2026 from April runs 2025-04 to 2026-03."""
     starts = ends_in if first_month == 1 else ends_in - 1
     return Period(
-        midnight(date(starts, first_month, 1), zone), midnight(date(starts + 1, first_month, 1), zone), f"FY{ends_in:04}"
+        midnight(date(starts, first_month, 1), zone),
+        midnight(date(starts + 1, first_month, 1), zone),
+        f"FY{ends_in:04}",
     )
 
 

@@ -147,37 +147,59 @@ def quantity(name: str) -> Quantity:
     return found
 
 
-# Units as manuals print them -> (the unit kept, exact factor). 1 kWh = 3.6 MJ by definition; 1 psi = 6894.757293168 Pa (NIST SP 811).
-_PRINTED: Mapping[str, tuple[str, Fraction]] = MappingProxyType({
-    "W": ("kW", Fraction(1, 1000)), "kW": ("kW", Fraction(1)), "MW": ("kW", Fraction(1000)), "10 W": ("kW", Fraction(1, 100)),
-    "GJ/h": ("kW", Fraction(10**6, 3600)), "MJ/h": ("kW", Fraction(1000, 3600)),
-    "var": ("kvar", Fraction(1, 1000)), "kvar": ("kvar", Fraction(1)), "Mvar": ("kvar", Fraction(1000)),
-    "VA": ("kVA", Fraction(1, 1000)), "kVA": ("kVA", Fraction(1)), "MVA": ("kVA", Fraction(1000)),
-    "Wh": ("kWh", Fraction(1, 1000)), "kWh": ("kWh", Fraction(1)), "MWh": ("kWh", Fraction(1000)), "10 Wh": ("kWh", Fraction(1, 100)),
-    "varh": ("kvarh", Fraction(1, 1000)), "kvarh": ("kvarh", Fraction(1)), "Mvarh": ("kvarh", Fraction(1000)),
-    "VAh": ("kVAh", Fraction(1, 1000)), "kVAh": ("kVAh", Fraction(1)),
-    "V": ("V", Fraction(1)), "mV": ("V", Fraction(1, 1000)), "kV": ("V", Fraction(1000)),
-    "A": ("A", Fraction(1)), "mA": ("A", Fraction(1, 1000)), "Hz": ("Hz", Fraction(1)), "%": ("%", Fraction(1)), "1": ("1", Fraction(1)),
-    "°C": ("°C", Fraction(1)), "degC": ("°C", Fraction(1)), "K": ("°C", Fraction(1)), "degF": ("°C", Fraction(5, 9)),
-    "bar": ("bar", Fraction(1)), "mbar": ("bar", Fraction(1, 1000)), "MPa": ("bar", Fraction(10)), "kPa": ("bar", Fraction(1, 100)),
-    "psi": ("bar", Fraction(6894757293168, 10**17)), "hPa": ("hPa", Fraction(1)),
-    "m³": ("m³", Fraction(1)), "m3": ("m³", Fraction(1)), "Nm3": ("m³", Fraction(1)), "Nm³": ("m³", Fraction(1)), "L": ("L", Fraction(1)), "kg": ("kg", Fraction(1)), "t": ("t", Fraction(1)),
-    "m³/h": ("m³/h", Fraction(1)), "m3/h": ("m³/h", Fraction(1)), "Nm3/h": ("m³/h", Fraction(1)), "m3/min": ("m³/h", Fraction(60)), "L/s": ("m³/h", Fraction(36, 10)),
-    "GJ": ("GJ", Fraction(1)), "MJ": ("GJ", Fraction(1, 1000)), "h": ("h", Fraction(1)), "min": ("h", Fraction(1, 60)), "s": ("h", Fraction(1, 3600)),
-    "W/m²": ("W/m²", Fraction(1)), "W/m2": ("W/m²", Fraction(1)), "kWh/m²": ("kWh/m²", Fraction(1)), "Wh/m2": ("kWh/m²", Fraction(1, 1000)),
-    "m/s": ("m/s", Fraction(1)), "km/h": ("m/s", Fraction(10, 36)), "°": ("°", Fraction(1)), "deg": ("°", Fraction(1)), "rpm": ("rpm", Fraction(1)), "unit": ("unit", Fraction(1)),
-})  # fmt: skip
+# Unit kept <- units as manuals print them, with the exact factor. 1 kWh = 3.6 MJ by definition;
+# 1 psi = 6894.757293168 Pa (NIST SP 811). Normal cubic metres are m³: their reference state is the profile's business.
+_UNITS: Mapping[str, str] = MappingProxyType(
+    {
+        "kW": "W=1/1000, kW=1, MW=1000, 10 W=1/100, GJ/h=2500/9, MJ/h=5/18",
+        "kvar": "var=1/1000, kvar=1, Mvar=1000",
+        "kVA": "VA=1/1000, kVA=1, MVA=1000",
+        "kWh": "Wh=1/1000, kWh=1, MWh=1000, 10 Wh=1/100",
+        "kvarh": "varh=1/1000, kvarh=1, Mvarh=1000",
+        "kVAh": "VAh=1/1000, kVAh=1",
+        "V": "V=1, mV=1/1000, kV=1000",
+        "A": "A=1, mA=1/1000",
+        "Hz": "Hz=1",
+        "%": "%=1",
+        "1": "1=1",
+        "°C": "°C=1, degC=1, K=1, degF=5/9",
+        "bar": "bar=1, mbar=1/1000, MPa=10, kPa=1/100, psi=6894757293168/100000000000000",
+        "hPa": "hPa=1",
+        "m³": "m³=1, m3=1, Nm3=1, Nm³=1",
+        "m³/h": "m³/h=1, m3/h=1, Nm3/h=1, m3/min=60, L/s=18/5",
+        "L": "L=1",
+        "kg": "kg=1",
+        "t": "t=1",
+        "GJ": "GJ=1, MJ=1/1000",
+        "h": "h=1, min=1/60, s=1/3600",
+        "W/m²": "W/m²=1, W/m2=1",
+        "kWh/m²": "kWh/m²=1, Wh/m2=1/1000",
+        "m/s": "m/s=1, km/h=5/18",
+        "°": "°=1, deg=1",
+        "rpm": "rpm=1",
+        "unit": "unit=1",
+    }
+)
+_PRINTED: Mapping[str, tuple[str, Fraction]] = MappingProxyType(
+    {
+        text: (kept, Fraction(factor))
+        for kept, row in _UNITS.items()
+        for text, _, factor in (entry.strip().partition("=") for entry in row.split(","))
+    }
+)
 
 # Heat registers that print kWh, and litres that count as volume, cross between kept units.
-_CROSS: Mapping[tuple[str, str], Fraction] = MappingProxyType({
-    ("kWh", "GJ"): Fraction(36, 10**4),
-    ("L", "m³"): Fraction(1, 1000),
-    ("kg", "t"): Fraction(1, 1000),
-    ("t", "kg"): Fraction(1000),
-    ("m³", "L"): Fraction(1000),
-    ("GJ", "kWh"): Fraction(10**4, 36),
-    ("bar", "hPa"): Fraction(1000),
-})
+_CROSS: Mapping[tuple[str, str], Fraction] = MappingProxyType(
+    {
+        ("kWh", "GJ"): Fraction(36, 10**4),
+        ("L", "m³"): Fraction(1, 1000),
+        ("kg", "t"): Fraction(1, 1000),
+        ("t", "kg"): Fraction(1000),
+        ("m³", "L"): Fraction(1000),
+        ("GJ", "kWh"): Fraction(10**4, 36),
+        ("bar", "hPa"): Fraction(1000),
+    }
+)
 
 
 def printed_unit(text: str, kept: Quantity) -> Fraction:

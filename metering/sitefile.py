@@ -22,7 +22,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
 _SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
 
 
-def duration_ms(text: Any) -> int:  # noqa: ANN401 - whatever YAML held
+def duration_ms(text: Any) -> int:
     """A duration as people write it ("1s", "500 ms", "15min") in milliseconds."""
     found = _DURATION.fullmatch(str(text).strip())
     if not found:
@@ -33,14 +33,14 @@ def duration_ms(text: Any) -> int:  # noqa: ANN401 - whatever YAML held
     return int(ms)
 
 
-def _fraction(text: Any) -> Fraction:  # noqa: ANN401 - whatever YAML held
+def _fraction(text: Any) -> Fraction:
     try:
         return Fraction(str(text))
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"cannot read ratio {text!r}; write 200, 0.5 or 200/5") from None
 
 
-def _name(text: Any) -> Any:  # noqa: ANN401 - whatever YAML held
+def _name(text: Any) -> Any:
     return {"zh": text, "en": text} if isinstance(text, str) else text
 
 
@@ -287,11 +287,15 @@ def _reference_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
             yield document.fault(("devices", index, "link"), f"no link {device.link!r}", f"one of: {', '.join(links)}")
         elif link.type == "tcp" and (other := taken.setdefault((device.link, device.unit), device.id)) != device.id:
             yield document.fault(
-                ("devices", index), f"unit {device.unit} on link {device.link!r} is already {other!r}", "two devices cannot share a unit id"
+                ("devices", index),
+                f"unit {device.unit} on link {device.link!r} is already {other!r}",
+                "two devices cannot share a unit id",
             )
     for index, point in enumerate(file.points):
         if point.device is not None and point.device not in devices:
-            yield document.fault(("points", index, "device"), f"no device {point.device!r}", "name a device of this file")
+            yield document.fault(
+                ("points", index, "device"), f"no device {point.device!r}", "name a device of this file"
+            )
         yield from _quantity_faults(document, index, point)
     yield from _import_faults(document, file)
 
@@ -310,7 +314,9 @@ def _import_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
         for index, column in enumerate(section.columns):
             where = ("imports", number, "columns", index)
             if column.point not in points:
-                yield document.fault((*where, "point"), f"no metering point {column.point!r}", "declare it under points:")
+                yield document.fault(
+                    (*where, "point"), f"no metering point {column.point!r}", "declare it under points:"
+                )
             try:
                 quantity(column.quantity)
             except ValueError as error:

@@ -17,7 +17,7 @@ Row = tuple[int, int, bytes, bytes | None]  # (group, time_ms, values, qualities
 
 def empty(key: SeriesKey) -> Columns:
     """No readings of a series."""
-    import numpy as np  # noqa: PLC0415 - only column reads need numpy
+    import numpy as np
 
     kind = quantity(key[1]).kind
     times = np.empty(0, np.int64)
@@ -25,7 +25,9 @@ def empty(key: SeriesKey) -> Columns:
     return Columns(times, value, np.empty(0, np.uint8), times if kind is Kind.DELTA else None)
 
 
-def from_rows(groups: Mapping[int, PollGroup], rows: Sequence[Row], keys: Iterable[SeriesKey]) -> dict[SeriesKey, Columns]:
+def from_rows(
+    groups: Mapping[int, PollGroup], rows: Sequence[Row], keys: Iterable[SeriesKey]
+) -> dict[SeriesKey, Columns]:
     """The columns of the wanted series out of poll rows in any order."""
     by_group: dict[int, list[Row]] = {}
     for row in rows:
@@ -37,7 +39,7 @@ def from_rows(groups: Mapping[int, PollGroup], rows: Sequence[Row], keys: Iterab
 
 
 def _add_group(group: PollGroup, rows: list[Row], parts: dict[SeriesKey, list[Columns]]) -> None:
-    import numpy as np  # noqa: PLC0415 - only column reads need numpy
+    import numpy as np
 
     packing = Packing(group)
     whole, real = packing.matrix([row[2] for row in rows])
@@ -57,7 +59,7 @@ def _add_group(group: PollGroup, rows: list[Row], parts: dict[SeriesKey, list[Co
 
 
 def _qualities(rows: list[Row], width: int) -> "NDArray[np.uint8]":
-    import numpy as np  # noqa: PLC0415 - only column reads need numpy
+    import numpy as np
 
     good = bytes(width)
     return np.frombuffer(b"".join(row[3] or good for row in rows), np.uint8).reshape(len(rows), width)
@@ -65,7 +67,7 @@ def _qualities(rows: list[Row], width: int) -> "NDArray[np.uint8]":
 
 def merge(key: SeriesKey, parts: Sequence[Columns]) -> Columns:
     """Several columns of one series as one, sorted by time; of two at one time the first part's stays."""
-    import numpy as np  # noqa: PLC0415 - only column reads need numpy
+    import numpy as np
 
     parts = [part for part in parts if len(part)]
     if not parts:

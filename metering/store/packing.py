@@ -41,7 +41,7 @@ class Packing:
 
     def matrix(self, rows: Sequence[bytes]) -> "tuple[NDArray[np.int64], NDArray[np.float64]]":
         """Many rows at once: the same bytes seen as int64 and as float64, shape (rows, columns)."""
-        import numpy as np  # noqa: PLC0415 - a collector that only writes never loads numpy
+        import numpy as np
 
         raw = np.frombuffer(b"".join(rows), dtype="<i8").reshape(len(rows), len(self.integer))
         return raw, raw.view("<f8")
@@ -60,6 +60,7 @@ def load_group(text: str) -> PollGroup:
     """The inverse of dump_group."""
     body = json.loads(text)
     return PollGroup(
-        body["device"], body["name"], tuple(Column(*c) for c in body["columns"]), tuple(Block(*b) for b in body["blocks"]),
+        body["device"], body["name"],
+        tuple(Column(*c) for c in body["columns"]), tuple(Block(*b) for b in body["blocks"]),
         body["cadence_ms"], body["quarter"], body["profile"], body["profile_hash"],
     )  # fmt: skip

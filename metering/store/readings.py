@@ -159,13 +159,18 @@ class ReadingsWriter:
         for row in rows:
             newest[row[1]] = max(row[0], newest.get(row[1], row[0]))
         self._db.executemany(
-            "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)", newest.items()
+            "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)",
+            newest.items(),
         )
         self.last_seq += len(rows)
 
     def delivered(self, sink: str) -> list[tuple[str, int, int]]:
         """Acknowledged ranges of a sink: (lane, first seq, last seq)."""
-        return list(self._db.execute("SELECT lane, first_seq, last_seq FROM delivered WHERE sink=? ORDER BY lane, first_seq", (sink,)))
+        return list(
+            self._db.execute(
+                "SELECT lane, first_seq, last_seq FROM delivered WHERE sink=? ORDER BY lane, first_seq", (sink,)
+            )
+        )
 
     def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
         """Extend a sink's acknowledged range; ranges that touch are joined."""
@@ -176,13 +181,18 @@ class ReadingsWriter:
             ).fetchone()
             low = first_seq if joined[0] is None else min(first_seq, joined[0])
             high = last_seq if joined[1] is None else max(last_seq, joined[1])
-            db.execute("DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?", (sink, lane, low, high))
+            db.execute(
+                "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?",
+                (sink, lane, low, high),
+            )
             db.execute("INSERT INTO delivered VALUES (?,?,?,?)", (sink, lane, low, high))
 
     def quarantine(self, sink: str, rows: Iterable[tuple[int, str, str, int]]) -> None:
         """Set aside lines a sink will never take: (seq, line, reason, at_ms)."""
         with transaction(self._db) as db:
-            db.executemany("INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)", [(sink, *row) for row in rows])
+            db.executemany(
+                "INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)", [(sink, *row) for row in rows]
+            )
 
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""

@@ -149,7 +149,10 @@ class ReadingsReader:
     def epochs(self) -> list[Epoch]:
         """Every span the collector ran or was found killed in."""
         return self._ask(
-            lambda db: [Epoch(i, a, b, bool(c)) for i, a, b, c in db.execute("SELECT id,start_ms,stop_ms,clean FROM epoch ORDER BY id")],
+            lambda db: [
+                Epoch(i, a, b, bool(c))
+                for i, a, b, c in db.execute("SELECT id,start_ms,stop_ms,clean FROM epoch ORDER BY id")
+            ],
             [],
         )
 
@@ -157,15 +160,21 @@ class ReadingsReader:
         """How many ticks of each (group, lane) ended as (readings, gaps)."""
 
         def work(db: sqlite3.Connection) -> dict[tuple[int, Lane], tuple[int, int]]:
-            reads = {(g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, count(*) FROM poll GROUP BY grp, lane")}
-            gaps = {(g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, sum(ticks) FROM gap GROUP BY grp, lane")}
+            reads = {
+                (g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, count(*) FROM poll GROUP BY grp, lane")
+            }
+            gaps = {
+                (g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, sum(ticks) FROM gap GROUP BY grp, lane")
+            }
             return {key: (reads.get(key, 0), gaps.get(key, 0)) for key in reads.keys() | gaps.keys()}
 
         return self._ask(work, {})
 
 
 def _groups(db: sqlite3.Connection) -> dict[int, PollGroup]:
-    return {number: load_group(text) for number, text in db.execute("SELECT id, definition FROM poll_group ORDER BY id")}
+    return {
+        number: load_group(text) for number, text in db.execute("SELECT id, definition FROM poll_group ORDER BY id")
+    }
 
 
 def _rows(db: sqlite3.Connection, groups: Iterable[int], start_ms: int, end_ms: int) -> list[Row]:
