@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionStartEvent, NodeEvent, ScalarEvent
@@ -119,12 +120,12 @@ def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
 
 def _plain(node: Any, path: Path_, lines: dict[Path_, int]) -> Any:
     """Ruamel's tree -> dict, list and scalars, noting each node's line."""
-    if isinstance(node, Mapping):
-        lines.setdefault(path, getattr(node, "lc", None).line + 1 if hasattr(node, "lc") else 1)
+    if isinstance(node, CommentedMap):
+        lines.setdefault(path, node.lc.line + 1)
         for key in node:
             lines[(*path, str(key))] = node.lc.key(key)[0] + 1
         return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
-    if isinstance(node, list):
+    if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             lines[(*path, index)] = node.lc.item(index)[0] + 1
         return [_plain(value, (*path, index), lines) for index, value in enumerate(node)]

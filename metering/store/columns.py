@@ -21,7 +21,7 @@ def empty(key: SeriesKey) -> Columns:
 
     kind = quantity(key[1]).kind
     times = np.empty(0, np.int64)
-    value = np.empty(0, np.float64 if kind is Kind.GAUGE else np.int64)
+    value = np.empty(0) if kind is Kind.GAUGE else np.empty(0, np.int64)
     return Columns(times, value, np.empty(0, np.uint8), times if kind is Kind.DELTA else None)
 
 

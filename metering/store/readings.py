@@ -16,28 +16,49 @@ FORMAT = 1
 SCHEMA = """
 CREATE TABLE poll_group(id INTEGER PRIMARY KEY, definition TEXT NOT NULL UNIQUE);
 CREATE TABLE poll(
-  seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, grp INTEGER NOT NULL, epoch INTEGER NOT NULL, tick INTEGER NOT NULL,
-  lane INTEGER NOT NULL, vals BLOB NOT NULL, words BLOB NOT NULL, quality BLOB);
+  seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, grp INTEGER NOT NULL, epoch INTEGER NOT NULL,
+  tick INTEGER NOT NULL, lane INTEGER NOT NULL, vals BLOB NOT NULL, words BLOB NOT NULL, quality BLOB);
 CREATE UNIQUE INDEX poll_time ON poll(time_ms, grp);
 CREATE TABLE last_poll(grp INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
 CREATE TABLE gap(
-  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, epoch INTEGER NOT NULL, lane INTEGER NOT NULL, first_tick INTEGER NOT NULL,
-  ticks INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL, reason TEXT NOT NULL, code INTEGER, detail TEXT NOT NULL);
+  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, epoch INTEGER NOT NULL, lane INTEGER NOT NULL,
+  first_tick INTEGER NOT NULL, ticks INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
+  reason TEXT NOT NULL, code INTEGER, detail TEXT NOT NULL);
 CREATE INDEX gap_end ON gap(end_ms);
 CREATE TABLE value_gap(
   point TEXT NOT NULL, quantity TEXT NOT NULL, time_ms INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
   PRIMARY KEY(time_ms, point, quantity)) WITHOUT ROWID;
-CREATE TABLE epoch(id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, stop_ms INTEGER, clean INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL);
+CREATE TABLE epoch(
+  id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, stop_ms INTEGER, clean INTEGER NOT NULL DEFAULT 0,
+  note TEXT NOT NULL);
 CREATE TABLE ledger(
   epoch INTEGER NOT NULL, grp INTEGER NOT NULL, lane INTEGER NOT NULL, next_tick INTEGER NOT NULL,
   PRIMARY KEY(epoch, grp, lane)) WITHOUT ROWID;
 CREATE TABLE series_info(
   point TEXT NOT NULL, quantity TEXT NOT NULL, valid_from_ms INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(point, quantity, valid_from_ms)) WITHOUT ROWID;
-CREATE TABLE delivered(sink TEXT NOT NULL, lane TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+CREATE TABLE delivered(
+  sink TEXT NOT NULL, lane TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
   PRIMARY KEY(sink, lane, first_seq)) WITHOUT ROWID;
-CREATE TABLE quarantine(id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL);
+CREATE TABLE quarantine(
+  id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL,
+  at_ms INTEGER NOT NULL);
 """
+_LAST_INFO = (
+    "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC LIMIT 1"
+)
+_ADD_POLL = "INSERT OR IGNORE INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)"
+_ADD_LAST = "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)"
+_ADD_GAP = (
+    "INSERT INTO gap(grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail) VALUES (?,?,?,?,?,?,?,?,?,?)"
+)
+_ADD_VALUE_GAP = "INSERT OR IGNORE INTO value_gap(point,quantity,time_ms,reason,detail) VALUES (?,?,?,?,?)"
+_ADD_LEDGER = "INSERT INTO ledger VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next_tick=excluded.next_tick"
+_ADD_QUARANTINE = "INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)"
+_TOUCHING = (
+    "SELECT min(first_seq), max(last_seq) FROM delivered WHERE sink=? AND lane=? AND first_seq<=? AND last_seq>=?"
+)
+_DROP_JOINED = "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?"
 
 LedgerKey = tuple[int, int, Lane]  # (epoch, group, lane)
 
@@ -83,10 +104,7 @@ class ReadingsWriter:
         rows = [(i.point, i.quantity, i.valid_from_ms, dump_info(i)) for i in infos]
         with transaction(self._db) as db:
             for point, quantity, since, body in rows:
-                last = db.execute(
-                    "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC",
-                    (point, quantity, since),
-                ).fetchone()
+                last = db.execute(_LAST_INFO, (point, quantity, since)).fetchone()
                 if last is None or last[0] != body:
                     db.execute("INSERT OR REPLACE INTO series_info VALUES (?,?,?,?)", (point, quantity, since, body))
 
@@ -121,7 +139,7 @@ class ReadingsWriter:
         value_gaps: Iterable[ValueGap] = (),
         ledger: Mapping[LedgerKey, int] | None = None,
     ) -> int:
-        """Write one batch in one durable transaction; a reading already there is left as it is. Returns the last seq."""
+        """Write one batch in one durable transaction; a reading already there stays as it is. Returns the last seq."""
         packings = self._packings
         rows = [
             (p.time_ms, p.group, p.epoch, p.tick, int(p.lane), packings[p.group].pack(p.values), p.words, p.quality)
@@ -129,18 +147,11 @@ class ReadingsWriter:
         ]
         with transaction(self._db) as db:
             self._insert(rows)
+            db.executemany(_ADD_GAP, [_gap_row(gap) for gap in gaps])
             db.executemany(
-                "INSERT INTO gap(grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                [(g.group, g.epoch, int(g.lane), g.first_tick, g.ticks, g.start_ms, g.end_ms, g.reason.value, g.code, g.detail) for g in gaps],
-            )  # fmt: skip
-            db.executemany(
-                "INSERT OR IGNORE INTO value_gap(point,quantity,time_ms,reason,detail) VALUES (?,?,?,?,?)",
-                [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps],
+                _ADD_VALUE_GAP, [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps]
             )
-            db.executemany(
-                "INSERT INTO ledger VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next_tick=excluded.next_tick",
-                [(epoch, group, int(lane), tick) for (epoch, group, lane), tick in (ledger or {}).items()],
-            )
+            db.executemany(_ADD_LEDGER, [(e, g, int(lane), tick) for (e, g, lane), tick in (ledger or {}).items()])
         return self.last_seq
 
     def append_history(self, rows: Iterable[tuple[int, int, bytes, bytes]]) -> int:
@@ -151,53 +162,43 @@ class ReadingsWriter:
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         first = self.last_seq + 1
-        self._db.executemany(
-            "INSERT OR IGNORE INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)",
-            [(seq, *row) for seq, row in enumerate(rows, first)],
-        )
+        self._db.executemany(_ADD_POLL, [(seq, *row) for seq, row in enumerate(rows, first)])
         newest: dict[int, int] = {}
         for row in rows:
             newest[row[1]] = max(row[0], newest.get(row[1], row[0]))
-        self._db.executemany(
-            "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)",
-            newest.items(),
-        )
+        self._db.executemany(_ADD_LAST, newest.items())
         self.last_seq += len(rows)
 
     def delivered(self, sink: str) -> list[tuple[str, int, int]]:
         """Acknowledged ranges of a sink: (lane, first seq, last seq)."""
-        return list(
-            self._db.execute(
-                "SELECT lane, first_seq, last_seq FROM delivered WHERE sink=? ORDER BY lane, first_seq", (sink,)
-            )
-        )
+        sql = "SELECT lane, first_seq, last_seq FROM delivered WHERE sink=? ORDER BY lane, first_seq"
+        return list(self._db.execute(sql, (sink,)))
 
     def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
         """Extend a sink's acknowledged range; ranges that touch are joined."""
         with transaction(self._db) as db:
-            joined = db.execute(
-                "SELECT min(first_seq), max(last_seq) FROM delivered WHERE sink=? AND lane=? AND first_seq<=? AND last_seq>=?",
-                (sink, lane, last_seq + 1, first_seq - 1),
-            ).fetchone()
+            joined = db.execute(_TOUCHING, (sink, lane, last_seq + 1, first_seq - 1)).fetchone()
             low = first_seq if joined[0] is None else min(first_seq, joined[0])
             high = last_seq if joined[1] is None else max(last_seq, joined[1])
-            db.execute(
-                "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?",
-                (sink, lane, low, high),
-            )
+            db.execute(_DROP_JOINED, (sink, lane, low, high))
             db.execute("INSERT INTO delivered VALUES (?,?,?,?)", (sink, lane, low, high))
 
     def quarantine(self, sink: str, rows: Iterable[tuple[int, str, str, int]]) -> None:
         """Set aside lines a sink will never take: (seq, line, reason, at_ms)."""
         with transaction(self._db) as db:
-            db.executemany(
-                "INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)", [(sink, *row) for row in rows]
-            )
+            db.executemany(_ADD_QUARANTINE, [(sink, *row) for row in rows])
 
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""
         self._db.close()
         self._lock.release()
+
+
+def _gap_row(gap: PollGap) -> tuple[Any, ...]:
+    return (
+        gap.group, gap.epoch, int(gap.lane), gap.first_tick, gap.ticks, gap.start_ms, gap.end_ms, gap.reason.value,
+        gap.code, gap.detail,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -14,6 +14,15 @@ from metering.store.readings import load_info, readings_path
 from metering.store.sqlite import snapshot
 
 T = TypeVar("T")
+_Gaps = tuple[list[PollGap], list[ValueGap]]
+
+_LAST_POLLS = (
+    "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
+)
+_GAPS = (
+    "SELECT grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail FROM gap"
+    " WHERE end_ms>=? AND start_ms<? ORDER BY start_ms"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,7 @@ class ReadingsReader:
         def work(db: sqlite3.Connection) -> dict[SeriesKey, Reading]:
             found: dict[SeriesKey, Reading] = {}
             groups = _groups(db)
-            sql = "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
-            for number, time_ms, vals, quality in db.execute(sql):
+            for number, time_ms, vals, quality in db.execute(_LAST_POLLS):
                 _keep_newest(found, groups[number], time_ms, vals, quality)
             return {k: r for k, r in found.items() if wanted is None or k in wanted}
 
@@ -119,20 +127,20 @@ class ReadingsReader:
 
         return self._ask(work, [])
 
-    def gaps(self, start_ms: int, end_ms: int) -> tuple[list[PollGap], list[ValueGap]]:
+    def gaps(self, start_ms: int, end_ms: int) -> _Gaps:
         """Gaps overlapping [start_ms, end_ms): of polls, and of single values."""
 
-        def work(db: sqlite3.Connection) -> tuple[list[PollGap], list[ValueGap]]:
-            sql = "SELECT grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail FROM gap WHERE end_ms>=? AND start_ms<? ORDER BY start_ms"
+        def work(db: sqlite3.Connection) -> _Gaps:
             polls = [
                 PollGap(g, e, Lane(lane), first, n, a, b, GapReason(reason), code, detail)
-                for g, e, lane, first, n, a, b, reason, code, detail in db.execute(sql, (start_ms, end_ms))
+                for g, e, lane, first, n, a, b, reason, code, detail in db.execute(_GAPS, (start_ms, end_ms))
             ]
             sql = "SELECT point,quantity,time_ms,reason,detail FROM value_gap WHERE time_ms>=? AND time_ms<?"
             values = [ValueGap(p, q, t, GapReason(r), d) for p, q, t, r, d in db.execute(sql, (start_ms, end_ms))]
             return polls, values
 
-        return self._ask(work, ([], []))
+        nothing: _Gaps = ([], [])
+        return self._ask(work, nothing)
 
     def infos(self) -> dict[SeriesKey, list[SeriesInfo]]:
         """What is known of each register, oldest first."""
