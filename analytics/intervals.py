@@ -1,0 +1,183 @@
+"""Segments -> energy per quarter-hour on UTC quarters, in integers that always add up to the register.
+
+Within a segment the sum of the intervals plus the open tail is last - first, exactly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.segments import Exchange, OpenItem, Segment, segments
+from metering.period import QUARTER_MS
+from metering.reading import SeriesInfo
+from metering.store import Columns
+
+Int = NDArray[np.int64]
+_SAFE_GAP_MS = 2_000_000_000  # below this, remainder x time stays inside int64
+
+
+class Flag(IntFlag):
+    """What is to be known of an interval beside its energy."""
+
+    PARTIAL = 1  # readings do not cover the whole of it
+    PLACED = 2  # part of its energy was interpolated over a long gap
+    BREAK = 4  # a segment ends or begins inside
+    SUBSTITUTED = 8  # not from a register
+    PROVISIONAL = 16  # no later reading yet
+    MISSING = 32  # nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Energy over [start_ms, start_ms + 15 min) of one series, oldest first [micro]."""
+
+    start_ms: Int
+    energy: Int
+    placed: Int  # the part of `energy` whose place in time is interpolated
+    flags: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.start_ms)
+
+    def within(self, start_ms: int, end_ms: int) -> "Intervals":
+        """Those that start in [start_ms, end_ms)."""
+        low, high = np.searchsorted(self.start_ms, (start_ms, end_ms))
+        cut = slice(int(low), int(high))
+        return Intervals(self.start_ms[cut], self.energy[cut], self.placed[cut], self.flags[cut])
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One series settled: its intervals, the energy since the last quarter, and what stayed open."""
+
+    segments: tuple[Segment, ...]
+    intervals: Intervals
+    tail: Intervals  # at most one: the running quarter, provisional
+    open_items: tuple[OpenItem, ...]
+
+
+def empty() -> Intervals:
+    """No intervals."""
+    none = np.empty(0, np.int64)
+    return Intervals(none, none, none, np.empty(0, np.uint8))
+
+
+def settle(readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[Exchange] = ()) -> Settlement:
+    """Register readings [micro] -> energy per quarter-hour [micro]."""
+    cut = segments(readings, infos, exchanges)
+    if not cut.segments:
+        return Settlement((), empty(), empty(), cut.open_items)
+    parts = [_segment_intervals(one, _long_after(one.time_ms, infos)) for one in cut.segments]
+    whole = _add_up(parts)
+    last = len(whole)
+    running = cut.segments[-1].time_ms[-1] % QUARTER_MS != 0  # else the last reading closes its quarter
+    tail = whole.within(int(whole.start_ms[-1]), int(whole.start_ms[-1]) + 1) if running and last else empty()
+    if len(tail):
+        last -= 1
+        tail = Intervals(tail.start_ms, tail.energy, tail.placed, tail.flags | np.uint8(Flag.PROVISIONAL))
+    settled = Intervals(whole.start_ms[:last], whole.energy[:last], whole.placed[:last], whole.flags[:last])
+    return Settlement(cut.segments, settled, tail, cut.open_items)
+
+
+def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
+    """Per reading, the spacing to the next beyond which energy counts as placed: twice the cadence, at least 5 s."""
+    ordered = sorted(infos, key=lambda info: info.valid_from_ms)
+    if not ordered:
+        return np.full(len(times), QUARTER_MS, np.int64)
+    index = np.searchsorted([info.valid_from_ms for info in ordered], times, side="right") - 1
+    limits = np.array([max(2 * info.cadence_ms, 5000) for info in ordered], np.int64)
+    return limits[np.maximum(index, 0)]
+
+
+def _segment_intervals(segment: Segment, long_after: Int) -> Intervals:
+    times, values = segment.time_ms, segment.value
+    first, last = int(times[0]) // QUARTER_MS, -(-int(times[-1]) // QUARTER_MS)
+    cells = np.arange(first, max(last, first + 1), dtype=np.int64) * QUARTER_MS
+    edges = np.append(cells, cells[-1] + QUARTER_MS)
+    edges[0], edges[-1] = times[0], max(times[-1], times[0])
+    edges = np.maximum(edges, times[0])
+    before = np.clip(np.searchsorted(times, edges, side="right") - 1, 0, len(times) - 1)
+    at = _boundary(times, values, edges, before)
+    placed = _placed(times, values, edges, before, at, long_after)
+    flags = np.zeros(len(cells), np.uint8)
+    flags[np.diff(placed) != 0] |= np.uint8(Flag.PLACED)
+    if times[0] % QUARTER_MS:
+        flags[0] |= np.uint8(Flag.PARTIAL)
+    if times[-1] % QUARTER_MS or len(times) == 1:
+        flags[-1] |= np.uint8(Flag.PARTIAL)
+    return Intervals(cells, np.diff(at), np.diff(placed), flags)
+
+
+def _boundary(times: Int, values: Int, edges: Int, before: Int) -> Int:
+    """The register at instants between readings: integer-rounded linear interpolation (half up)."""
+    after = np.minimum(before + 1, len(times) - 1)
+    gap, passed = times[after] - times[before], edges - times[before]
+    rise = values[after] - values[before]
+    gap = np.where(gap == 0, 1, gap)
+    if int(gap.max(initial=0)) > _SAFE_GAP_MS:
+        share = [
+            (2 * r * p + g) // (2 * g) for r, p, g in zip(rise.tolist(), passed.tolist(), gap.tolist(), strict=True)
+        ]
+        return np.asarray(values[before] + np.array(share, np.int64), np.int64)
+    whole, rest = np.divmod(rise, gap)
+    # rest < gap <= 2e9 and passed <= gap, so 2 x rest x passed stays below 8e18
+    return np.asarray(values[before] + whole * passed + (2 * rest * passed + gap) // (2 * gap), np.int64)
+
+
+def _placed(times: Int, values: Int, edges: Int, before: Int, at: Int, long_after: Int) -> Int:
+    """Energy up to each edge that fell between two readings far apart with a quarter between them."""
+    if len(times) < 2:
+        return np.zeros(len(edges), np.int64)
+    gap = np.diff(times)
+    crosses = times[1:] > (times[:-1] // QUARTER_MS + 1) * QUARTER_MS
+    is_long = np.append((gap > long_after[:-1]) & crosses, False)
+    steps = np.where(is_long[:-1], np.diff(values), 0)
+    so_far = np.concatenate(([0], np.cumsum(steps)))
+    return np.asarray(so_far[before] + np.where(is_long[before], at - values[before], 0), np.int64)
+
+
+def _add_up(parts: Sequence[Intervals]) -> Intervals:
+    """Segments on one axis; where two meet in one quarter their energies add and the quarter is flagged."""
+    starts = np.unique(np.concatenate([part.start_ms for part in parts]))
+    energy, placed = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    flags = np.zeros(len(starts), np.uint8)
+    for number, part in enumerate(parts):
+        index = np.searchsorted(starts, part.start_ms)
+        energy[index] += part.energy
+        placed[index] += part.placed
+        flags[index] |= part.flags
+        if number:
+            flags[index[0]] |= np.uint8(Flag.BREAK)
+        if number < len(parts) - 1:
+            flags[index[-1]] |= np.uint8(Flag.BREAK)
+    return Intervals(starts, energy, placed, flags)
+
+
+def amounts(readings: Columns) -> Intervals:
+    """Amounts over [time_ms, end_ms) [micro] -> quarter-hours; a longer one is spread evenly, exactly, and placed."""
+    if readings.end_ms is None or len(readings) == 0:
+        return empty()
+    first, last = readings.time_ms // QUARTER_MS, (readings.end_ms - 1) // QUARTER_MS
+    counts = np.asarray(last - first + 1, np.int64)
+    owner = np.repeat(np.arange(len(readings)), counts)
+    step = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    cell = (first[owner] + step) * QUARTER_MS
+    low = np.maximum(cell, readings.time_ms[owner]) - readings.time_ms[owner]
+    high = np.minimum(cell + QUARTER_MS, readings.end_ms[owner]) - readings.time_ms[owner]
+    span = (readings.end_ms - readings.time_ms)[owner]
+    value = readings.value.astype(np.int64)[owner]
+    energy = _share(value, high, span) - _share(value, low, span)
+    placed = np.where(counts[owner] > 1, energy, 0)
+    starts, index = np.unique(cell, return_inverse=True)
+    total, moved = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    np.add.at(total, index, energy)
+    np.add.at(moved, index, placed)
+    return Intervals(starts, total, moved, np.where(moved != 0, Flag.PLACED, 0).astype(np.uint8))
+
+
+def _share(value: Int, passed: Int, span: Int) -> Int:
+    whole, rest = np.divmod(value, span)
+    return np.asarray(whole * passed + (rest * passed) // span, np.int64)
