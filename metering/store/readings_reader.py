@@ -37,6 +37,7 @@ class StoredPoll:
     lane: Lane
     values: tuple[int | float | None, ...]
     words: bytes
+    quality: bytes | None = None  # one Quality byte a column; None = all GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +120,22 @@ class ReadingsReader:
 
         def work(db: sqlite3.Connection) -> list[StoredPoll]:
             packings = {n: Packing(g) for n, g in _groups(db).items()}
-            sql = "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words FROM poll WHERE seq>? ORDER BY seq LIMIT ?"
+            sql = "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words,quality FROM poll WHERE seq>? ORDER BY seq LIMIT ?"
             return [
-                StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words)
-                for s, g, t, e, k, lane, vals, words in db.execute(sql, (seq, limit))
+                StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words, quality)
+                for s, g, t, e, k, lane, vals, words, quality in db.execute(sql, (seq, limit))
             ]
 
         return self._ask(work, [])
+
+    def last_seq(self) -> int:
+        """The newest poll's sequence number; 0 before the first."""
+        return self._ask(lambda db: int(db.execute("SELECT coalesce(max(seq), 0) FROM poll").fetchone()[0]), 0)
+
+    def delivered(self, sink: str) -> list[tuple[int, int]]:
+        """The ranges of sequence numbers a sink has acknowledged, of all lanes: (first, last)."""
+        sql = "SELECT first_seq, last_seq FROM delivered WHERE sink=? ORDER BY first_seq"
+        return self._ask(lambda db: db.execute(sql, (sink,)).fetchall(), [])
 
     def gaps(self, start_ms: int, end_ms: int) -> _Gaps:
         """Gaps overlapping [start_ms, end_ms): of polls, and of single values."""
