@@ -1,0 +1,68 @@
+"""The HTTP server around the page: one address, an orderly end, nothing said about itself."""
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from analytics.stream import Live
+
+Ready = Callable[[str, Callable[[], None]], None]
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and ends the streams before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, live: Live, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._live, self._listening = live, listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._live.stop()
+        await super().shutdown(sockets)
+
+
+def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0, ready: Ready | None = None) -> None:
+    """Answer until SIGTERM, SIGINT or `stop`, then return; `ready(url, stop)` is called once it listens.
+
+    Port 0 takes a free one. OSError when the address is taken.
+    """
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    config = uvicorn.Config(
+        app, server_header=False, access_log=False, log_config=None, lifespan="off", ws="none", limit_concurrency=100,
+        timeout_keep_alive=30, timeout_graceful_shutdown=3, h11_max_incomplete_event_size=16_384,
+    )  # fmt: skip
+
+    def stop() -> None:
+        server.should_exit = True
+
+    def listening() -> None:
+        name = f"[{host}]" if ":" in host else host
+        if ready is not None:
+            ready(f"http://{name}:{listener.getsockname()[1]}", stop)
+
+    server = _Server(config, app.state.live, listening)
+    with listener, _signals_end_here():
+        server.run([listener])
+
+
+@contextmanager
+def _signals_end_here() -> Iterator[None]:
+    """Uvicorn raises the signal that stopped it once more; the caller still has a store to close."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda *_: None) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,94 @@
+"""Balance, verdicts and data quality of the electronics works, in the shape that the page is promised."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from metering.period import Period
+
+Document = dict[str, Any]
+WRITTEN: Document = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+GAPS = {"timeout": 42, "exception": 6, "line_down": 210, "collector_down_clean": 64, "bad_frame": 3}
+
+
+def lines(days: float) -> list[Document]:
+    """The lines of so many days, all alike."""
+    rows = deepcopy(WRITTEN["lines_of_a_day"])
+    for row in rows:
+        amount = row["activity"]["value"] * days
+        row["activity"] |= {"value": amount, "micro": round(amount * 1e6)}
+        row["kg"] = amount * row["factor"]["value"]
+    return rows
+
+
+def totals(rows: list[Document]) -> Document:
+    """Sums by scope and method [kg]."""
+    kg = {method: sum(row["kg"] for row in rows if row["method"] == method) for method in ("-", "LB", "MB")}
+    amounts = {
+        "scope1": kg["-"], "scope2_lb": kg["LB"], "scope2_mb": kg["MB"],
+        "total_lb": kg["-"] + kg["LB"], "total_mb": kg["-"] + kg["MB"],
+    }  # fmt: skip
+    return {name: {"co2_only": value, "co2e": value * 1.0021} for name, value in amounts.items()}
+
+
+def balance(asked: Period, now: int, days: float) -> Document:
+    """A period of which so many days have passed."""
+    rows = lines(days) if days else []
+    bought, made, sold = 11_873.456789 * days, 4_212.25 * days, 388.5 * days
+    return {
+        "period": {"label": asked.label, "start_ms": asked.start_ms, "end_ms": asked.end_ms},
+        "settled_until_ms": min(now - now % 900_000 - 1_800_000, asked.end_ms),
+        "provisional": asked.end_ms > now,
+        "energy": {
+            "import_kwh": bought, "export_kwh": sold, "generation_kwh": made, "self_use_kwh": made - sold,
+            "consumption_kwh": bought + made - sold, "placed_share": 0.013,
+        },
+        "lines": rows,
+        "totals": totals(rows),
+        "faults": WRITTEN["faults"] if days > 2 else [],
+        "beside": {
+            "export_kwh": sold, "offsets_kg": 12_000.0, "certificates_kwh": 3_000.0 * days, "avoided_kg": sold * 0.5306,
+        },
+    }  # fmt: skip
+
+
+def score(standard: str | None) -> Document:
+    """The verdicts; both standards have the same ones here."""
+    document = deepcopy(WRITTEN["score"])
+    chosen = [s for s in document["standards"] if s["id"] == (standard or document["standards"][0]["id"])]
+    if not chosen:
+        raise LookupError(standard)
+    document["standard"] |= chosen[0]
+    return document
+
+
+def quality(now: int, points: list[str]) -> Document:
+    """One device for each point, the last of them silent, and a weather station that never answered."""
+    devices = [
+        {"id": f"meter-{p}", "profile": "eastron-sdm630", "last_ms": now - 400 - 900 * i, "read": 86_400, "gap": 7 * i}
+        for i, p in enumerate(points)
+    ]
+    devices[-1] |= {"last_ms": now - 5_400_000, "read": 61_204, "gap": 25_196}
+    devices.append({"id": "weather", "profile": "generic-weather", "last_ms": None, "read": 0, "gap": 0})
+    recent = [
+        {"device": "meter-office", "reason": "line_down", "start_ms": now - 5_400_000, "end_ms": None, "ticks": 210},
+        {"device": "meter-smt", "reason": "crc", "start_ms": now - 9_000_000, "end_ms": now - 8_958_000, "ticks": 7},
+    ]
+    gap, due = sum(GAPS.values()), 1_123_200
+    return {
+        "window_ms": [now - 86_400_000, now],
+        "ticks": {"due": due, "read": due - gap, "gap": gap},
+        "gaps_by_reason": GAPS,
+        "recent_gaps": recent,
+        "open_items": [_open_item(now)],
+        "coverage": 1 - gap / due,
+        "devices": devices,
+    }
+
+
+def _open_item(now: int) -> Document:
+    item = deepcopy(WRITTEN["open_item"])
+    for side in ("before", "after"):
+        item[side]["time_ms"] = now - item[side].pop("ago_ms")
+    return item
