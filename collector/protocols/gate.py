@@ -1,0 +1,108 @@
+"""What may be asked of a Modbus device, and which bytes count as the answer (pure; MBAP: Modbus TCP guide of 2006)."""
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from metering.reading import GapReason
+
+READ_BITS = frozenset({1, 2})
+READ_WORDS = frozenset({3, 4})
+REPORT_ID = 17
+IDENTIFY = 43  # only with MEI type 14, read device identification
+ALLOWED = READ_BITS | READ_WORDS | {REPORT_ID, IDENTIFY}
+MAX_WORDS, MAX_BITS = 125, 2000
+_MEI = 14
+_HEADER = struct.Struct(">HHHBB")  # transaction, protocol, length, unit, function
+_LEAST, _MOST = 3, 254  # unit + function + one byte; the longest PDU is 253 bytes
+
+
+class ForbiddenFunctionError(ValueError):
+    """A Modbus function that is not a read: refused before any byte is made."""
+
+
+class NoAnswerError(Exception):
+    """A request that ended without a usable answer, and why."""
+
+    def __init__(self, reason: GapReason, detail: str = "", code: int | None = None) -> None:
+        super().__init__(detail or reason.value)
+        self.reason, self.detail, self.code = reason, detail, code
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One read: `count` registers or bits from a 0-based address; for 43/14 the object and the category asked for."""
+
+    unit: int
+    function: int
+    address: int = 0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if self.function not in ALLOWED:
+            raise ForbiddenFunctionError(f"Modbus function {self.function} is refused: only reads {sorted(ALLOWED)}")
+        limit = {REPORT_ID: 0, IDENTIFY: 4}.get(self.function, MAX_BITS if self.function in READ_BITS else MAX_WORDS)
+        least = 0 if self.function == REPORT_ID else 1
+        if not least <= self.count <= limit or not 0 <= self.address <= 0xFFFF or not 0 <= self.unit <= 0xFF:
+            raise ValueError(f"{self} is out of range: {least}..{limit} items from 0..65535 of unit 0..255")
+
+    @property
+    def length(self) -> int | None:
+        """The MBAP length its answer must state; None where the device decides."""
+        if self.function in READ_WORDS:
+            return 3 + 2 * self.count
+        return 3 + (self.count + 7) // 8 if self.function in READ_BITS else None
+
+
+class Verdict(NamedTuple):
+    """What the bytes so far are: the data asked for, or a refusal; `clean` = nothing was left over."""
+
+    data: bytes | None
+    refusal: NoAnswerError | None
+    clean: bool
+
+
+def judge(request: Request, tid: int, received: bytes) -> Verdict | None:
+    """The one answer to a request out of all bytes since it was sent; None while it may still become one."""
+    start = struct.pack(">HH", tid, 0)
+    if received[:4] != start[: len(received)]:
+        return _odd("transaction or protocol id", received)
+    if len(received) < _HEADER.size:
+        return None
+    _, _, length, unit, function = _HEADER.unpack_from(received)
+    wrong = _wrong_header(request, length, unit, function)
+    if wrong:
+        return _odd(wrong, received)
+    if len(received) < 6 + length:
+        return None
+    return _whole(request, received[: 6 + length], received[6 + length :])
+
+
+def _wrong_header(request: Request, length: int, unit: int, function: int) -> str:
+    if unit != request.unit:
+        return f"unit {unit} instead of {request.unit}"
+    if function == request.function | 0x80:
+        return "" if length == _LEAST else f"length {length} of an exception"
+    if function != request.function:
+        return f"function {function} instead of {request.function}"
+    expected = request.length
+    if length != expected if expected else not _LEAST <= length <= _MOST:
+        return f"length {length}" + (f" instead of {expected}" if expected else "")
+    return ""
+
+
+def _whole(request: Request, frame: bytes, rest: bytes) -> Verdict:
+    """A frame with the right header; bytes after it may only repeat it, else nobody knows which one was meant."""
+    if rest != (frame * (len(rest) // len(frame) + 1))[: len(rest)]:
+        return _odd("other bytes behind the answer", frame + rest)
+    if frame[7] & 0x80:
+        return Verdict(None, NoAnswerError(GapReason.EXCEPTION, code=frame[8]), not rest)
+    if request.function == IDENTIFY:
+        return Verdict(frame[9:], None, not rest) if frame[8] == _MEI else _odd("MEI type", frame)
+    if frame[8] != len(frame) - 9:
+        return _odd(f"byte count {frame[8]} in an answer of {len(frame) - 9}", frame)
+    return Verdict(frame[9:], None, not rest)
+
+
+def _odd(what: str, received: bytes) -> Verdict:
+    return Verdict(None, NoAnswerError(GapReason.BAD_FRAME, f"{what}: {received[:24].hex()}"), clean=False)

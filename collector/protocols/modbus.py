@@ -1,0 +1,194 @@
+"""Modbus TCP over pymodbus: one connection a link, one outstanding request, re-opened after anything odd.
+
+pymodbus opens the connection and makes the requests; its own reading of answers is replaced, because it takes late,
+short and foreign ones for the answer asked for (pymodbus 3.16.1; PR 2636, issues 538, 1509, 2709, 2777).
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.framer import FramerSocket
+from pymodbus.pdu import DecodePDU, ModbusPDU
+from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
+from pymodbus.pdu.mei_message import ReadDeviceInformationRequest
+from pymodbus.pdu.other_message import ReportDeviceIdRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
+
+from collector.protocols.gate import ALLOWED, ForbiddenFunctionError, NoAnswerError, Request, Verdict, judge
+from metering.reading import GapReason
+
+_BUFFER = 1 << 20  # above what asyncio hands over at once, so that pymodbus drops no byte before we have seen it
+_CONNECT_S = 3.0
+
+_PDU: Mapping[int, Callable[[Request], ModbusPDU]] = MappingProxyType({
+    1: lambda r: ReadCoilsRequest(address=r.address, count=r.count, dev_id=r.unit),
+    2: lambda r: ReadDiscreteInputsRequest(address=r.address, count=r.count, dev_id=r.unit),
+    3: lambda r: ReadHoldingRegistersRequest(address=r.address, count=r.count, dev_id=r.unit),
+    4: lambda r: ReadInputRegistersRequest(address=r.address, count=r.count, dev_id=r.unit),
+    17: lambda r: ReportDeviceIdRequest(dev_id=r.unit),
+    43: lambda r: ReadDeviceInformationRequest(read_code=r.count, object_id=r.address, dev_id=r.unit),
+})  # fmt: skip
+
+
+class Gate:
+    """The one way to a link's devices: asks reads, answers with the bytes asked for or says why there are none."""
+
+    def __init__(
+        self, host: str, port: int, *, connect_delay_s: float = 0.0, connect_timeout_s: float = _CONNECT_S
+    ) -> None:
+        self._host, self._port = host, port
+        self._delay_s, self._timeout_s = connect_delay_s, connect_timeout_s
+        self._wire: _Wire | None = None
+        self._lock = asyncio.Lock()
+        # Goes on across connections: a gateway that sends an old answer into a new one is found out by its number.
+        self._tid = secrets.randbelow(0xFFFF)
+        self.opened = 0  # connections made
+
+    async def execute(self, request: Request, timeout_s: float) -> bytes:
+        """The data of the one valid answer; NoAnswerError otherwise, and after anything odd a new connection."""
+        async with self._lock:
+            reused = self._wire is not None and self._wire.usable
+            try:
+                return await self._ask(request, timeout_s)
+            except NoAnswerError as error:
+                # A connection that the other end had closed while idle is no fault of the device: ask once more.
+                if not reused or error.reason is not GapReason.LINE_DOWN:
+                    raise
+            return await self._ask(request, timeout_s)
+
+    async def _ask(self, request: Request, timeout_s: float) -> bytes:
+        wire = await self._ready()
+        self._tid = self._tid % 0xFFFF + 1
+        try:
+            return await wire.ask(request, self._tid, timeout_s)
+        finally:
+            if not wire.usable:
+                self.close()
+
+    async def _ready(self) -> "_Wire":
+        if self._wire is not None and self._wire.usable:
+            return self._wire
+        self.close()
+        wire = _Wire(self._host, self._port)
+        try:
+            await wire.open(self._timeout_s)
+            self._wire = wire
+            self.opened += 1
+            if self._delay_s:
+                await asyncio.sleep(self._delay_s)
+        except BaseException:
+            wire.spoil("opening was broken off")
+            raise
+        return wire
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._wire is not None:
+            self._wire.spoil("closed")
+            self._wire = None
+
+
+class _Wire:
+    """One TCP connection; the first odd byte, timeout or broken-off request spoils it for good."""
+
+    def __init__(self, host: str, port: int) -> None:
+        logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong here is said once, as a gap
+        self._client = AsyncModbusTcpClient(host, port=port, retries=0, reconnect_delay=0, trace_connect=self._moved)
+        self._client.ctx.framer = _Framer(self._received)
+        self._client.ctx.max_buffer_size = _BUFFER
+        self._where = f"{host}:{port}"
+        self._asked: tuple[Request, int] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
+        self._begun = False
+        self.usable = False
+
+    async def open(self, timeout_s: float) -> None:
+        """Connect; NoAnswerError(connect) with the system's words otherwise."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._client.ctx.call_create()
+        except OSError as error:  # TimeoutError is one
+            words = error.strerror or str(error) or f"no connection within {timeout_s:g} s"
+            raise NoAnswerError(GapReason.CONNECT, f"{self._where}: {words}") from None
+
+    async def ask(self, request: Request, tid: int, timeout_s: float) -> bytes:
+        """Send one request and wait for its answer."""
+        if not self.usable:
+            raise NoAnswerError(GapReason.LINE_DOWN, "closed by the other end")
+        loop = asyncio.get_running_loop()
+        self._asked, self._answer, self._begun = (request, tid), loop.create_future(), False
+        timer = loop.call_later(timeout_s, self._fail, GapReason.TIMEOUT, f"no answer within {timeout_s:g} s")
+        pdu = _PDU[request.function](request)
+        pdu.transaction_id = tid
+        try:
+            self._client.ctx.pdu_send(pdu)
+            return await self._answer
+        except asyncio.CancelledError:
+            self.spoil("request broken off")
+            raise
+        finally:
+            timer.cancel()
+            self._asked = self._answer = None
+
+    def spoil(self, why: str) -> None:
+        """Close for good; a waiting request is told."""
+        self.usable = False
+        self._client.close()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(NoAnswerError(GapReason.LINE_DOWN, why))
+
+    def _moved(self, connected: bool) -> None:  # noqa: FBT001 - pymodbus calls it so
+        self.usable = connected
+        if not connected:
+            half = self._begun
+            self._fail(
+                GapReason.BAD_FRAME if half else GapReason.LINE_DOWN,
+                "closed in the middle of an answer" if half else "closed by the other end",
+            )
+
+    def _fail(self, reason: GapReason, detail: str) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(NoAnswerError(reason, detail))
+        self.spoil(detail)
+
+    def _received(self, buffer: bytes) -> int:
+        """Judge all bytes since the request; says how many are done with."""
+        if self._asked is None or self._answer is None or self._answer.done():
+            self.spoil("bytes that nobody asked for")
+            return len(buffer)
+        self._begun = True
+        verdict = judge(*self._asked, buffer)
+        if verdict is None:
+            return 0
+        self._settle(self._answer, verdict)
+        return len(buffer)
+
+    def _settle(self, answer: "asyncio.Future[bytes]", verdict: Verdict) -> None:
+        if verdict.data is not None:
+            answer.set_result(verdict.data)
+        elif verdict.refusal is not None:
+            answer.set_exception(verdict.refusal)
+        if not verdict.clean:
+            self.spoil("odd bytes")
+
+
+class _Framer(FramerSocket):
+    """pymodbus's framing for what is sent; what is received goes to the gate unread."""
+
+    def __init__(self, received: Callable[[bytes], int]) -> None:
+        super().__init__(DecodePDU(is_server=False))
+        self._take = received
+
+    def buildFrame(self, message: ModbusPDU) -> bytes:  # noqa: N802 - pymodbus's name
+        """The bytes of a request; the last place where a function that is not a read is refused."""
+        if message.function_code not in ALLOWED:
+            raise ForbiddenFunctionError(f"Modbus function {message.function_code} is refused")
+        return super().buildFrame(message)
+
+    def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: ARG002, N802 - pymodbus's names
+        """Hand everything received to the gate; no PDU ever comes back this way."""
+        return self._take(data), None
