@@ -19,6 +19,8 @@ _Gaps = tuple[list[PollGap], list[ValueGap]]
 _LAST_POLLS = (
     "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
 )
+_BACK = "time_ms < ? ORDER BY time_ms DESC"
+_ON = "time_ms >= ? ORDER BY time_ms"
 _GAPS = (
     "SELECT grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail FROM gap"
     " WHERE end_ms>=? AND start_ms<? ORDER BY start_ms"
@@ -78,9 +80,12 @@ class ReadingsReader:
             groups = {n: g for n, g in _groups(db).items() if any(c.key in wanted for c in g.columns)}
             rows = _rows(db, groups, start_ms, end_ms)
             if bracket:
+                newest = dict(db.execute("SELECT grp, time_ms FROM last_poll"))
                 for number, group in groups.items():
-                    rows += _nearest(db, number, group, wanted, "time_ms < ? ORDER BY time_ms DESC", start_ms)
-                    rows += _nearest(db, number, group, wanted, "time_ms >= ? ORDER BY time_ms", end_ms)
+                    last = newest.get(number, 0)
+                    # from the group's own last poll on: the index lies by time, and a retired group's is far back
+                    rows += _nearest(db, number, group, wanted, _BACK, min(start_ms, last + 1))
+                    rows += _nearest(db, number, group, wanted, _ON, end_ms) if last >= end_ms else []
             return from_rows(groups, rows, wanted)
 
         return self._ask(work, from_rows({}, [], wanted))

@@ -42,7 +42,7 @@ class StoreSource:
         return found
 
     def changed_since(self, seq: int) -> Changes:
-        """Which series were touched by polls after a sequence number; imports have their own (entries.changed_since)."""
+        """Which series were touched by polls after a sequence number; imports have their own, entries.changed_since."""
         return self.readings.changed_since(seq)
 
     def gaps(self, start_ms: int, end_ms: int) -> tuple[list[PollGap], list[ValueGap]]:

@@ -1,0 +1,218 @@
+"""Readings in the store -> quarter-hours in the store: only what new or late readings touch is settled again."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analytics.intervals import Flag, Intervals, Settlement, amounts, empty, settle
+from analytics.segments import LOOK_AHEAD, Exchange, OpenItem
+from metering.period import QUARTER_MS
+from metering.quantity import Kind, quantity
+from metering.reading import SeriesInfo, SeriesKey
+from metering.store import Columns
+from metering.store.entries import EntriesReader
+from metering.store.results import IntervalRows, ResultsReader, ResultsWriter
+from metering.store.source import StoreSource
+
+WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
+CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
+DAY_MS = 86_400_000
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One series settled over a span: quarter-hours, the running one, and what stayed open in it."""
+
+    span: Span
+    intervals: Intervals
+    tail: Intervals
+    open_items: tuple[OpenItem, ...]
+
+
+def exchanges_of(entries: EntriesReader) -> dict[SeriesKey, list[Exchange]]:
+    """Declared meter exchanges by series."""
+    found: dict[SeriesKey, list[Exchange]] = {}
+    for entry in entries.entries("exchange"):
+        body = entry.body
+        exchange = Exchange(body["time_ms"], body["final_micro"], body["start_micro"], entry.id)
+        found.setdefault((body["point"], body["quantity"]), []).append(exchange)
+    return found
+
+
+class Settler:
+    """Settles series of one store; reads only."""
+
+    def __init__(self, source: StoreSource) -> None:
+        self.source = source
+        self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
+        self.exchanges = exchanges_of(source.entries)
+
+    def settle(self, touched: Mapping[SeriesKey, Span]) -> Iterator[dict[SeriesKey, Settled]]:
+        """Settle again what touched spans [ms UTC] can have changed, a month at a time."""
+        keys = {key: span for key, span in touched.items() if quantity(key[1]).kind is not Kind.GAUGE}
+        while keys:
+            start = min(low for low, _ in keys.values())
+            end = start + WINDOW_MS
+            now = {key: (low, min(high, end)) for key, (low, high) in keys.items() if low < end}
+            yield self._window(now)
+            keys = {key: (max(low, end), high) for key, (low, high) in keys.items() if high >= end}
+
+    def _window(self, touched: Mapping[SeriesKey, Span]) -> dict[SeriesKey, Settled]:
+        margin = max(CONTEXT * self._cadence_ms(key, high) for key, (_, high) in touched.items())
+        low = min(span[0] for span in touched.values()) - margin
+        high = max(span[1] for span in touched.values()) + margin
+        columns = self.source.ranges(touched, low, high + 1)
+        return {key: self._one(key, columns[key], touched[key]) for key in touched}
+
+    def _cadence_ms(self, key: SeriesKey, at_ms: int) -> int:
+        infos = [info for info in self.infos.get(key, ()) if info.valid_from_ms <= at_ms]
+        return infos[-1].cadence_ms if infos else QUARTER_MS
+
+    def _one(self, key: SeriesKey, readings: Columns, touched: Span) -> Settled:
+        if quantity(key[1]).kind is Kind.DELTA:
+            span = (touched[0] // QUARTER_MS * QUARTER_MS, -(-touched[1] // QUARTER_MS) * QUARTER_MS + QUARTER_MS)
+            return Settled(span, amounts(readings).within(*span), empty(), ())
+        span = _affected(readings, touched)
+        found: Settlement = settle(readings, self.infos.get(key, []), self.exchanges.get(key, ()))
+        items = tuple(item for item in found.open_items if span[0] <= item.before_ms < span[1])
+        return Settled(span, found.intervals.within(*span), found.tail, items)
+
+
+def _affected(readings: Columns, touched: Span) -> Span:
+    """The quarter-hours that a change in a span can have altered."""
+    if len(readings) == 0:
+        return touched
+    times = readings.time_ms
+    first = max(int(np.searchsorted(times, touched[0])) - CONTEXT, 0)
+    last = min(int(np.searchsorted(times, touched[1], side="right")) + CONTEXT, len(times) - 1)
+    low = int(times[first]) // QUARTER_MS * QUARTER_MS
+    if first > 0 or times[0] < touched[0]:  # the first quarter lacks what came before these readings
+        low = -(-int(times[first]) // QUARTER_MS) * QUARTER_MS
+    return low, -(-int(times[last]) // QUARTER_MS) * QUARTER_MS
+
+
+def bring_up_to_date(source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int) -> int:
+    """Settle what came since the last time and write it; how many series were touched."""
+    marks = reader.mark("settled") or {"readings": 0, "imports": 0, "tails": {}}
+    polled = source.readings.changed_since(marks["readings"])
+    imported = source.entries.changed_since(marks["imports"])
+    touched = {**polled.touched, **imported.touched}
+    if not touched:
+        return 0
+    tails = dict(marks["tails"])
+    fold_before = now_ms // DAY_MS * DAY_MS
+    after = {"readings": polled.seq, "imports": imported.seq, "tails": tails}
+    for window in Settler(source).settle(touched):
+        tails.update(_tails(window))
+        writer.write(_rows(window), fold_before, _items(window), {})
+    writer.write({}, fold_before, {}, {"settled": after})
+    return len(touched)
+
+
+def _rows(window: Mapping[SeriesKey, Settled]) -> dict[SeriesKey, IntervalRows]:
+    return {
+        key: IntervalRows(one.intervals.start_ms, one.intervals.energy, one.intervals.placed, one.intervals.flags)
+        for key, one in window.items()
+    }
+
+
+def _items(
+    window: Mapping[SeriesKey, Settled],
+) -> dict[SeriesKey, tuple[int, int, Iterable[tuple[int, int, dict[str, Any]]]]]:
+    return {
+        key: (*one.span, [(item.before_ms, item.after_ms, open_item_body(item)) for item in one.open_items])
+        for key, one in window.items()
+    }
+
+
+def open_item_body(item: OpenItem) -> dict[str, Any]:
+    """An open item as JSON: both readings [ms UTC, micro], and how sure it is."""
+    return {
+        "kind": item.kind,
+        "before": {"time_ms": item.before_ms, "micro": item.before_micro},
+        "after": {"time_ms": item.after_ms, "micro": item.after_micro},
+        "provisional": item.provisional,
+    }
+
+
+def _tails(window: Mapping[SeriesKey, Settled]) -> dict[str, Any]:
+    """The running quarter of each series: since when, how much [micro]."""
+    found: dict[str, Any] = {}
+    for (point, name), one in window.items():
+        tail = one.tail
+        body = [int(tail.start_ms[0]), int(tail.energy[0]), int(tail.placed[0])] if len(tail) else None
+        found[f"{point}|{name}"] = body
+    return found
+
+
+class Books:
+    """Quarter-hours of a store for any span: what is settled, with newer readings settled on the fly."""
+
+    def __init__(self, source: StoreSource, results: ResultsReader) -> None:
+        self.source, self.results = source, results
+
+    def intervals(self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int) -> dict[SeriesKey, Intervals]:
+        """Quarter-hours that start in [start_ms, end_ms), the running one included and marked provisional."""
+        wanted = list(keys)
+        stored = self.results.intervals(wanted, start_ms, end_ms)
+        found = {key: _as_intervals(stored[key]) if key in stored else empty() for key in wanted}
+        tails = self._add_pending(found, start_ms, end_ms)
+        return {key: _with_tail(found[key], tails.get(key, empty()).within(start_ms, end_ms)) for key in wanted}
+
+    def _add_pending(self, found: dict[SeriesKey, Intervals], start_ms: int, end_ms: int) -> dict[SeriesKey, Intervals]:
+        marks = self.results.mark("settled") or {"readings": 0, "imports": 0, "tails": {}}
+        tails = {key: _as_tail(marks["tails"].get("|".join(key))) for key in found}
+        polled = self.source.readings.changed_since(marks["readings"])
+        imported = self.source.entries.changed_since(marks["imports"])
+        touched = {
+            key: (max(low, start_ms - DAY_MS), min(high, end_ms + DAY_MS))
+            for key, (low, high) in {**polled.touched, **imported.touched}.items()
+            if key in found and low < end_ms + DAY_MS and high >= start_ms - DAY_MS
+        }
+        if touched:
+            for window in Settler(self.source).settle(touched):
+                for key, one in window.items():
+                    found[key] = _overlay(found[key], one.intervals.within(start_ms, end_ms))
+                    tails[key] = one.tail
+        return tails
+
+
+def _as_intervals(rows: IntervalRows) -> Intervals:
+    return Intervals(rows.start_ms, rows.energy, rows.placed, rows.flags)
+
+
+def _as_tail(body: list[int] | None) -> Intervals:
+    if body is None:
+        return empty()
+    start, energy, placed = (np.array([part], np.int64) for part in body)
+    return Intervals(start, energy, placed, np.array([Flag.PROVISIONAL | Flag.PARTIAL], np.uint8))
+
+
+def _with_tail(settled: Intervals, tail: Intervals) -> Intervals:
+    if len(tail) and len(settled) and settled.start_ms[-1] >= tail.start_ms[0]:
+        return settled
+    return _joined((settled, tail))
+
+
+def _overlay(below: Intervals, above: Intervals) -> Intervals:
+    if len(above) == 0:
+        return below
+    keep = ~np.isin(below.start_ms, above.start_ms)
+    kept = Intervals(below.start_ms[keep], below.energy[keep], below.placed[keep], below.flags[keep])
+    joined = _joined((kept, above))
+    order = np.argsort(joined.start_ms, kind="stable")
+    return Intervals(joined.start_ms[order], joined.energy[order], joined.placed[order], joined.flags[order])
+
+
+def _joined(parts: tuple[Intervals, Intervals]) -> Intervals:
+    first, second = parts
+    return Intervals(
+        np.concatenate((first.start_ms, second.start_ms)),
+        np.concatenate((first.energy, second.energy)),
+        np.concatenate((first.placed, second.placed)),
+        np.concatenate((first.flags, second.flags)),
+    )
