@@ -1,0 +1,112 @@
+"""Polls -> InfluxDB line protocol, made at send: one line a metering point, printed through a template a poll group.
+
+The schema is docs/influxdb-schema.md. Every field is a number: VictoriaMetrics, for one, stores a string as 0.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Final
+
+from metering.quantity import Kind, quantity
+from metering.reading import MICRO, PollGroup
+from metering.site import MeteringPoint, Role
+from metering.store.readings_reader import StoredPoll
+
+QUALITY: Final = "_quality"  # <quantity>_quality: an int field beside a value that is not GOOD
+UNLISTED: Final = "unlisted"  # the measurement of a point that the site file no longer names
+
+# What a point measures where its carrier was left at the default.
+_DOMAINS: Final[Mapping[Role, str]] = {
+    Role.AMBIENT: "weather",
+    Role.PRODUCT: "product",
+    Role.AIR: "compressed_air",
+    Role.COOLING: "cooling",
+}
+# A backslash before a comma, and a control character, are read differently by InfluxDB 1, 2 and VictoriaMetrics.
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
+
+
+def plain(text: str) -> str:
+    """The text as every store reads it back alike: a backslash becomes a slash, control characters blanks."""
+    return _UNSAFE.sub(lambda found: "/" if found[0] == "\\" else " ", text)
+
+
+def escape(text: str, *, measurement: bool = False) -> str:
+    """A measurement, tag value or key as line protocol writes it (InfluxDB v2 reference, "Special characters")."""
+    found = plain(text).replace(",", r"\,").replace(" ", r"\ ")
+    return found if measurement else found.replace("=", r"\=")
+
+
+def measurement(point: MeteringPoint | None) -> str:
+    """The measurement of a metering point: its carrier, or the domain its role stands for."""
+    if point is None:
+        return UNLISTED
+    carrier = point.carrier if point.carrier != "electricity" else _DOMAINS.get(point.role, "electricity")
+    return plain(carrier).lstrip("#_ ") or UNLISTED  # "#" opens a comment, "_" is InfluxDB's own
+
+
+def tags(site: str, point_id: str, point: MeteringPoint | None) -> dict[str, str]:
+    """The tags of a metering point, all from the site file and so bounded; empty ones are left out."""
+    found = {"point": point_id, "site": site}
+    if point is not None:
+        found |= {"area": point.area, "end_use": point.end_use, "equipment": point.equipment, "role": point.role.value}
+    return {key: text for key in sorted(found) if (text := plain(found[key]).strip())}
+
+
+def prefix(site: str, point_id: str, point: MeteringPoint | None) -> str:
+    """The series part of a metering point's lines."""
+    listed = "".join(f",{key}={escape(text)}" for key, text in tags(site, point_id, point).items())
+    return escape(measurement(point), measurement=True) + listed
+
+
+class GroupLines:
+    """How the polls of one group are printed.
+
+    A counter is printed as the decimal it is (micro / 1e6, six places), a gauge with 17 significant digits: both read
+    back as the same double everywhere, and round(double x 1e6) gives the counter's integer for |x| < 2**32 [unit].
+    """
+
+    def __init__(self, site: str, group: PollGroup, points: Mapping[str, MeteringPoint]) -> None:
+        self._columns = group.columns
+        self._whole = tuple(quantity(c.quantity).kind is not Kind.GAUGE for c in group.columns)
+        self._counters = [index for index, whole in enumerate(self._whole) if whole]
+        self._by_point: dict[str, list[int]] = {}
+        for index, column in enumerate(group.columns):
+            self._by_point.setdefault(column.point, []).append(index)
+        self._prefix = {p: prefix(site, p, points.get(p)) for p in self._by_point}
+        order = [i for indexes in self._by_point.values() for i in (*indexes, len(group.columns))]
+        self._ordered = itemgetter(*order)
+        self._template = "".join(self._line(p, indexes) for p, indexes in self._by_point.items())
+
+    def _line(self, point: str, indexes: list[int]) -> str:
+        fields = ",".join(f"{self._columns[i].quantity}={self._form(i)}" for i in indexes)
+        return f"{self._prefix[point].replace('%', '%%')} {fields} %d\n"
+
+    def _form(self, index: int) -> str:
+        return "%.6f" if self._whole[index] else "%.17g"
+
+    def lines(self, poll: StoredPoll) -> str:
+        """A poll as whole lines, each with its newline; empty where the poll holds no value."""
+        values: tuple[Any, ...] = poll.values
+        if poll.quality is None and None not in values and math.isfinite(sum(values)):
+            row = [*values, poll.time_ms]
+            for index in self._counters:
+                row[index] /= MICRO
+            return str(self._template % self._ordered(row))
+        return "".join(self._sparse(poll))
+
+    def _sparse(self, poll: StoredPoll) -> Iterator[str]:
+        for point, indexes in self._by_point.items():
+            fields = [text for i in indexes if (text := self._field(poll, i))]
+            if fields:
+                yield f"{self._prefix[point]} {','.join(fields)} {poll.time_ms}\n"
+
+    def _field(self, poll: StoredPoll, index: int) -> str:
+        value, name = poll.values[index], self._columns[index].quantity
+        if value is None or not math.isfinite(value):
+            return ""
+        text = self._form(index) % (value / MICRO if self._whole[index] else value)
+        grade = poll.quality[index] if poll.quality else 0
+        return f"{name}={text},{name}{QUALITY}={grade}i" if grade else f"{name}={text}"
