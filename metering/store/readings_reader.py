@@ -179,6 +179,15 @@ class ReadingsReader:
             [],
         )
 
+    def ledger(self) -> list[tuple[int, int, Lane, int]]:
+        """The next open tick of each lane: (epoch, group, lane, next tick)."""
+        sql = "SELECT epoch, grp, lane, next_tick FROM ledger ORDER BY epoch, grp, lane"
+        return self._ask(lambda db: [(e, g, Lane(n), tick) for e, g, n, tick in db.execute(sql)], [])
+
+    def last_times(self) -> dict[int, int]:
+        """When each group was last read [ms UTC]."""
+        return self._ask(lambda db: dict(db.execute("SELECT grp, time_ms FROM last_poll")), {})
+
     def counts(self) -> dict[tuple[int, Lane], tuple[int, int]]:
         """How many ticks of each (group, lane) ended as (readings, gaps)."""
 

@@ -1,0 +1,102 @@
+"""Can these numbers be trusted: ticks due, read and missed, gaps by reason, open items, the age of every device."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metering.period import QUARTER_MS
+from metering.quantity import quantity
+from metering.reading import MICRO, Lane, PollGap, PollGroup, SeriesKey
+from metering.site import Site
+
+RECENT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Accounted:
+    """How many ticks of one poll group the ledger has closed, and when it was last read."""
+
+    group: PollGroup
+    ticks: int
+    gaps: int
+    last_ms: int | None
+
+
+def accounted_ticks(lane: Lane, next_tick: int, epoch_start_ms: int) -> int:
+    """Ticks of an epoch that are closed, from the next open one: cadence ticks from 0, quarters from the epoch."""
+    first = epoch_start_ms // QUARTER_MS + 1 if lane is Lane.QUARTER else 0
+    return max(0, next_tick - first)
+
+
+def quality_document(
+    site: Site,
+    window_ms: tuple[int, int],
+    groups: Iterable[Accounted],
+    gaps: Iterable[tuple[PollGroup, PollGap]],
+    open_items: Iterable[tuple[SeriesKey, Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """The page's data view."""
+    groups, gaps = list(groups), list(gaps)
+    due, missed = sum(one.ticks for one in groups), sum(one.gaps for one in groups)
+    reasons: Counter[str] = Counter()
+    for _, gap in gaps:
+        reasons[gap.reason.value] += gap.ticks
+    return {
+        "window_ms": list(window_ms),
+        "ticks": {"due": due, "read": due - missed, "gap": missed},
+        "coverage": (due - missed) / due if due else None,
+        "gaps_by_reason": dict(reasons.most_common()),
+        "recent_gaps": [_gap(group, gap) for group, gap in gaps[-RECENT:][::-1]],
+        "open_items": [_open_item(site, key, body) for key, body in open_items],
+        "devices": _devices(groups),
+    }
+
+
+def _gap(group: PollGroup, gap: PollGap) -> dict[str, Any]:
+    return {
+        "device": group.device, "group": group.name, "start_ms": gap.start_ms, "end_ms": gap.end_ms, "ticks": gap.ticks,
+        "reason": gap.reason.value, "code": gap.code, "detail": gap.detail,
+    }  # fmt: skip
+
+
+_KINDS = {
+    "fall": ("计数器回落", "the register fell"),
+    "jump": ("计数器跳升超过额定功率", "the register rose more than the rated power allows"),
+}
+
+
+def _open_item(site: Site, key: SeriesKey, body: Mapping[str, Any]) -> dict[str, Any]:
+    point, name = key
+    zh, en = _KINDS.get(body["kind"], (body["kind"], body["kind"]))
+    known = {p.id: p for p in site.points}
+    names = (
+        {"zh": known[point].name("zh"), "en": known[point].name("en")} if point in known else {"zh": point, "en": point}
+    )
+    return {
+        "point": point, "name": names, "quantity": name, "unit": quantity(name).unit, "kind": body["kind"],
+        "before": _reading(body["before"]), "after": _reading(body["after"]), "provisional": body["provisional"],
+        "reason": {
+            "zh": f"{zh}：请登记换表（终止与起始读数），或确认复位；在此之前两次读数之间的电量不计。",
+            "en": f"{en}: enter the exchange (final and start reading) or confirm the reset; until then the energy "
+            "between the two readings is not counted.",
+        },
+    }  # fmt: skip
+
+
+def _reading(body: Mapping[str, int]) -> dict[str, Any]:
+    return {"time_ms": body["time_ms"], "value": body["micro"] / MICRO, "micro": body["micro"]}
+
+
+def _devices(groups: Iterable[Accounted]) -> list[dict[str, Any]]:
+    devices: dict[str, dict[str, Any]] = {}
+    for one in groups:
+        row = devices.setdefault(
+            one.group.device,
+            {"id": one.group.device, "profile": one.group.profile, "last_ms": None, "read": 0, "gap": 0},
+        )
+        row["read"] += one.ticks - one.gaps
+        row["gap"] += one.gaps
+        if one.last_ms is not None:
+            row["last_ms"] = max(one.last_ms, row["last_ms"] or 0)
+    return list(devices.values())
