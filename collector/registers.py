@@ -1,0 +1,145 @@
+"""16-bit words <-> numbers: decoders compiled once per poll group, and their inverse for the simulator (pure).
+
+Counters leave here as int64 in 1e-6 of the unit: the exact rational of the raw words, rounded half to even.
+Gauges are floats. Sentinels are masked before scaling. `step` is the smallest change a register shows.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from collector.conversion import complaint, converter
+from collector.datatypes import DATA_TYPES, Number, arranged
+from collector.encoding import encoder, exponent_for
+from collector.exact import Raw, Value
+from collector.fields import Field, Span, wired
+from metering.reading import Block, GapReason, register_step
+
+__all__ = ["DATA_TYPES", "Decoded", "Decoder", "Field", "Number", "compile_decoder", "step", "wired"]
+
+step = register_step
+
+
+class Decoded(NamedTuple):
+    """The values of one poll in column order, and why the absent ones are absent."""
+
+    values: tuple[Value, ...]
+    invalid: tuple[tuple[int, GapReason], ...]
+
+
+class Place(NamedTuple):
+    """Where one number lies: block, byte offset in it."""
+
+    block: int
+    offset: int
+    number: Number
+
+
+class Decoder:
+    """The compiled form of one poll group: one struct a block, one function a column and direction."""
+
+    def __init__(self, fields: Sequence[Field], blocks: Sequence[Block]) -> None:
+        self.fields, self.blocks = tuple(fields), tuple(blocks)
+        places = [list(_places(field, self.blocks)) for field in self.fields]
+        self.places = tuple(sorted({place for some in places for place in some}, key=lambda p: p[:2]))
+        slot = {place: index for index, place in enumerate(self.places)}
+        self._slots = tuple(tuple(slot[place] for place in some) for some in places)
+        self._turned = tuple((i, p.number) for i, p in enumerate(self.places) if not p.number.direct)
+        self._structs = tuple(_struct(i, block, self.places) for i, block in enumerate(self.blocks))
+        both = list(zip(self.fields, self._slots, strict=True))
+        self._converts = tuple(converter(field, slots) for field, slots in both)
+        self._encodes = tuple(encoder(f, slots, c) for (f, slots), c in zip(both, self._converts, strict=True))
+        self._exponents = [(i, s[1], f.nominal, exponent_for(f)) for i, (f, s) in enumerate(both) if f.exponent]
+        self._absent = tuple(place.number.shown_absent for place in self.places)
+        counts = [sum(p.block == i for p in self.places) for i in range(len(self.blocks))]
+        self._slices = tuple(slice(sum(counts[:i]), sum(counts[: i + 1])) for i in range(len(counts)))
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """The quantity of each column."""
+        return tuple(field.quantity for field in self.fields)
+
+    def decode(self, words: Sequence[bytes]) -> Decoded:
+        """The values in one poll's registers, one bytes object a block; struct.error where a length is wrong."""
+        raw = self._raw(words)
+        values = tuple([convert(raw) for convert in self._converts])
+        if None not in values:
+            return Decoded(values, ())
+        absent = tuple((i, GapReason.INVALID_VALUE) for i, value in enumerate(values) if value is None)
+        return Decoded(values, absent)
+
+    def encode(self, values: Sequence[Value]) -> tuple[bytes, ...]:
+        """The registers of a device that shows these values: counters floored, None as the type's sentinel."""
+        raw: list[Raw] = [0] * len(self.places)
+        self._set_exponents(values, raw)
+        for slots, encode, value in zip(self._slots, self._encodes, values, strict=True):
+            if value is None:
+                raw[slots[0]] = None
+            else:
+                encode(value, raw)
+        return self._packed(raw)
+
+    def explain(self, words: Sequence[bytes], column: int) -> str:
+        """Why a column of this poll holds no value, for people."""
+        raw, field = self._raw(words), self.fields[column]
+        reasons = [complaint(n, raw[s]) for n, s in zip(field.numbers, self._slots[column], strict=True)]
+        return "; ".join(filter(None, reasons)) or "negative, or too large for its quantity"
+
+    def _raw(self, words: Sequence[bytes]) -> list[Raw]:
+        raw: list[Any] = []
+        for form, data in zip(self._structs, words, strict=True):
+            raw += form.unpack(data)
+        for slot, number in self._turned:
+            raw[slot] = number.kind.unpack(arranged(raw[slot], number.order))
+        return raw
+
+    def _set_exponents(self, values: Sequence[Value], raw: list[Raw]) -> None:
+        """Each shared exponent: its nominal one, raised until every gauge under it fits; a counter's never moves."""
+        for column, slot, nominal, needed in self._exponents:
+            value = values[column]
+            raw[slot] = max(raw[slot] or nominal, nominal if value is None else needed(value))
+
+    def _packed(self, raw: Sequence[Raw]) -> tuple[bytes, ...]:
+        content: list[Any] = [self._absent[i] if r is None else r for i, r in enumerate(raw)]
+        for slot, number in self._turned:
+            content[slot] = arranged(number.bytes_of(raw[slot]), number.order)
+        return tuple(form.pack(*content[part]) for form, part in zip(self._structs, self._slices, strict=True))
+
+
+def compile_decoder(
+    fields: Sequence[Field], blocks: Sequence[Block], *, ct_ratio: Fraction = Fraction(1), reversed: bool = False
+) -> Decoder:
+    """A decoder of some fields from some blocks, as their metering point sees them."""
+    return Decoder([wired(field, ct_ratio, reversed=reversed) for field in fields], blocks)
+
+
+def _places(field: Field, blocks: Sequence[Block]) -> Iterator[Place]:
+    """The places of `field.numbers`, what belongs together from one block."""
+    hull, *others = field.spans
+    home = _block_of(hull, field, blocks)
+    for number in field.together:
+        yield Place(home, 2 * (number.address - blocks[home].address), number)
+    for span, (number, _) in zip(others, field.plus, strict=True):
+        block = _block_of(span, field, blocks)
+        yield Place(block, 2 * (number.address - blocks[block].address), number)
+
+
+def _block_of(span: Span, field: Field, blocks: Sequence[Block]) -> int:
+    for index, block in enumerate(blocks):
+        inside = block.address <= span.start and span.end <= block.address + block.count
+        if block.function == span.function and inside:
+            return index
+    raise ValueError(f"{field.quantity}: registers {span.start}..{span.end - 1} are in no block")
+
+
+def _struct(index: int, block: Block, places: Sequence[Place]) -> struct.Struct:
+    form, cursor = ">", 0
+    for place in places:
+        if place.block == index:
+            if place.offset < cursor:
+                raise ValueError(f"register {place.number.address} is read as two different numbers")
+            size = 2 * place.number.kind.words
+            form += f"{place.offset - cursor}x" + (place.number.kind.code if place.number.direct else f"{size}s")
+            cursor = place.offset + size
+    return struct.Struct(form + f"{2 * block.count - cursor}x")
