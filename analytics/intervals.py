@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.segments import Exchange, OpenItem, Segment, segments
 from metering.period import QUARTER_MS
-from metering.reading import SeriesInfo
-from metering.store import Columns
+from metering.reading import Columns, SeriesInfo
 
 Int = NDArray[np.int64]
 _SAFE_GAP_MS = 2_000_000_000  # below this, remainder x time stays inside int64

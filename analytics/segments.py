@@ -7,8 +7,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from metering.reading import MICRO, Quality, SeriesInfo
-from metering.store import Columns
+from metering.reading import MICRO, Columns, Quality, SeriesInfo
 
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -10,8 +10,7 @@ from analytics.intervals import Flag, Intervals, Settlement, amounts, empty, set
 from analytics.segments import LOOK_AHEAD, Exchange, OpenItem
 from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
-from metering.reading import SeriesInfo, SeriesKey
-from metering.store import Columns
+from metering.reading import Columns, SeriesInfo, SeriesKey
 from metering.store.entries import EntriesReader
 from metering.store.results import IntervalRows, ResultsReader, ResultsWriter
 from metering.store.source import StoreSource

@@ -4,7 +4,11 @@ import math
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from fractions import Fraction
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MICRO = 10**6  # counters and amounts (COUNTER, DELTA) are int64 in 1e-6 of the unit
 INT64_MAX = 2**63 - 1
@@ -66,6 +70,19 @@ class Reading:
     value: int | float
     quality: Quality = Quality.GOOD
     end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One series over a range, oldest first: times [ms UTC], values (int64 micro, or float64 for gauges), qualities."""
+
+    time_ms: "NDArray[np.int64]"
+    value: "NDArray[np.int64] | NDArray[np.float64]"
+    quality: "NDArray[np.uint8]"
+    end_ms: "NDArray[np.int64] | None" = None  # only for amounts: each is over [time_ms, end_ms)
+
+    def __len__(self) -> int:
+        return len(self.time_ms)
 
 
 @dataclass(frozen=True, slots=True)

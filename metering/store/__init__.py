@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from metering.reading import PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from metering.reading import Columns, PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
 
 
 class StoreError(Exception):
@@ -17,19 +13,6 @@ class StoreError(Exception):
 
 class StoreLockedError(StoreError):
     """Another process writes this file; the message names it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """One series over a range, oldest first: times [ms UTC], values (int64 micro, or float64 for gauges), qualities."""
-
-    time_ms: "NDArray[np.int64]"
-    value: "NDArray[np.int64] | NDArray[np.float64]"
-    quality: "NDArray[np.uint8]"
-    end_ms: "NDArray[np.int64] | None" = None  # only for amounts: each is over [time_ms, end_ms)
-
-    def __len__(self) -> int:
-        return len(self.time_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from metering.quantity import Kind, quantity
-from metering.reading import PollGroup, SeriesKey
-from metering.store import Columns
+from metering.reading import Columns, PollGroup, SeriesKey
 from metering.store.packing import ABSENT, Packing
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from metering.quantity import Kind, quantity
-from metering.reading import Quality, Reading, SeriesInfo, SeriesKey
-from metering.store import Changes, Columns
+from metering.reading import Columns, Quality, Reading, SeriesInfo, SeriesKey
+from metering.store import Changes
 from metering.store.columns import empty
 from metering.store.readings import dump_info, load_info
 from metering.store.sqlite import WriterLock, open_writer, snapshot, transaction

@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from metering.reading import GapReason, Lane, PollGap, PollGroup, Quality, Reading, SeriesInfo, SeriesKey, ValueGap
-from metering.store import Changes, Columns
+from metering.reading import (
+    Columns,
+    GapReason,
+    Lane,
+    PollGap,
+    PollGroup,
+    Quality,
+    Reading,
+    SeriesInfo,
+    SeriesKey,
+    ValueGap,
+)
+from metering.store import Changes
 from metering.store.columns import Row, from_rows
 from metering.store.packing import Packing, load_group
 from metering.store.readings import load_info, readings_path

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from metering.reading import PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
-from metering.store import Changes, Columns
+from metering.reading import Columns, PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
+from metering.store import Changes
 from metering.store.columns import merge
 from metering.store.entries import EntriesReader
 from metering.store.readings_reader import ReadingsReader

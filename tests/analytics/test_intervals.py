@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from analytics.intervals import Flag, amounts, settle
 from analytics.segments import Exchange
 from metering.period import QUARTER_MS
-from metering.reading import SeriesInfo
-from metering.store import Columns
+from metering.reading import Columns, SeriesInfo
 
 Q = QUARTER_MS
 
