@@ -1,0 +1,134 @@
+"""The postings of a balance and the columns beside it.
+
+A line's kilograms are the float nearest to the exact rational amount x factor, so that any recomputation with 17 digits
+or more agrees within 1e-15.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, Literal
+
+from analytics.factors import EmissionFactor, Gas, Match, Method, Parameter
+from analytics.flows import Amount
+from analytics.terms import Sentence, Status
+from metering.reading import MICRO
+
+
+class Category(StrEnum):
+    """What causes the emission; the scope follows from it (ISO 14064-1 categories 1 and 2)."""
+
+    STATIONARY_COMBUSTION = "stationary_combustion"
+    PURCHASED_ELECTRICITY = "purchased_electricity"
+    PURCHASED_HEAT = "purchased_heat"
+    SOLD_ATTRIBUTES = "sold_attributes"  # own generation whose green attributes were sold
+
+    @property
+    def scope(self) -> int:
+        """GHG Protocol scope."""
+        return 1 if self is Category.STATIONARY_COMBUSTION else 2
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceLine:
+    """One posting: so much activity at one boundary point, times one factor."""
+
+    point: str
+    category: Category
+    year: int  # of the activity
+    amount: Amount
+    factor: EmissionFactor
+    match: Match
+    gas: Gas
+    method: Method  # LOCATION_BASED or MARKET_BASED; NOT_APPLICABLE counts in both
+    instrument: str = ""
+
+    @property
+    def id(self) -> str:
+        """What `explain` is asked for; the same in every recomputation."""
+        parts = (self.point, str(self.year), self.category, self.method, self.instrument, self.gas)
+        return "/".join(part for part in parts if part)
+
+    @property
+    def scope(self) -> int:
+        """GHG Protocol scope."""
+        return self.category.scope
+
+    @property
+    def exact_kg(self) -> Fraction:
+        """Amount x factor as a rational [kg]."""
+        return Fraction(self.amount.micro, MICRO) * self.factor.kg_per(self.amount.unit)
+
+    @property
+    def kg(self) -> float:
+        """The nearest float [kgCO2 or kgCO2e]."""
+        return float(self.exact_kg)
+
+    @property
+    def caution(self) -> Sentence | None:
+        """What must be said in the same line about the factor."""
+        if not self.factor.status.weak:
+            return None
+        recalled = self.factor.status is Status.MEMORY
+        return Sentence(
+            "因子凭记忆，未核实。" if recalled else "因子为假定值。",
+            "The factor is from memory, unverified." if recalled else "The factor is assumed.",
+        )
+
+    def explain(self) -> dict[str, Any]:
+        """The line as a JSON-ready document from which anyone can recompute it."""
+        factor = self.factor
+        return {
+            "id": self.id, "point": self.point, "scope": self.scope, "category": self.category.value, "year": self.year,
+            "gas": self.gas.value, "method": self.method.value, "instrument": self.instrument, "kg": self.kg,
+            "amount": {
+                "micro": self.amount.micro, "unit": self.amount.unit, "placed_micro": self.amount.placed,
+                "provisional_micro": self.amount.provisional, "unknown_quarters": self.amount.lacking,
+            },
+            "factor": _factor(factor),
+            "match": {"kinds": [k.value for k in self.match.kinds], **self.match.sentence.both()},
+            "caution": None if self.caution is None else self.caution.both(),
+        }  # fmt: skip
+
+
+def _factor(factor: EmissionFactor) -> dict[str, Any]:
+    return {
+        "id": factor.id, "value": factor.printed, "unit": factor.unit, "gas": factor.gas.value, "year": factor.year,
+        "region": factor.region, "status": factor.status.value, "document": factor.document, "source": factor.source,
+        "page": factor.page, "url": factor.url, "formula": factor.formula, "gwp": factor.gwp,
+        "components": [_component(p) for p in factor.components],
+    }  # fmt: skip
+
+
+def _component(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "id": parameter.id,
+        "param": parameter.param,
+        "value": parameter.printed,
+        "unit": parameter.unit,
+        "status": parameter.status.value,
+        "source": parameter.source,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A quantity beside the balance: offsets, certificates, exports, avoided emissions; never inside gross."""
+
+    kind: Literal["offset", "certificate", "export", "avoided"]
+    id: str
+    year: int
+    amount: Amount | None
+    kg: float | None
+    note: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sums of one gas basis [kg]."""
+
+    scope1: float
+    scope2_location: float
+    scope2_market: float
+    gross_location: float
+    gross_market: float

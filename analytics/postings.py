@@ -1,0 +1,177 @@
+"""The lines, columns and faults of one calendar year of a balance."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from analytics.factors import EmissionFactor, FactorTable, Found, Gas, Match, MatchKind, Method, Refusal
+from analytics.flows import Activity, Amount, Flows, Uncounted
+from analytics.lines import BalanceLine, Category, Column
+from analytics.market import Cover, Credit, Instrument, cover, eligible_credits, usable
+from analytics.terms import Sentence
+
+Remainder = Literal["excluding_market_traded_non_fossil", "average"]
+BASES = (Gas.CO2_ONLY, Gas.CO2E)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the site decides about its balance."""
+
+    chain: tuple[str, ...]  # its region and those around it, narrowest first
+    remainder: Remainder = "excluding_market_traded_non_fossil"
+    instruments: tuple[Instrument, ...] = ()
+    credits: tuple[Credit, ...] = ()
+    attributes_sold: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (point, year) -> [1e-6 kWh]
+
+
+class Book:
+    """The postings of one calendar year."""
+
+    def __init__(self, flows: Flows, table: FactorTable, settings: Settings, year: int, cells: slice) -> None:
+        self.flows, self.table, self.settings, self.year, self.cells = flows, table, settings, year, cells
+        self.faults: list[Uncounted] = []
+        self.bought = [i for i in usable(settings.instruments)[0] if i.year == year]
+        grid = [a for a in flows.activities if a.activity.startswith("electricity.")]
+        amounts = {a.point: a.flow.total(cells) for a in grid}
+        self.covers, self.remaining = cover({point: amount.micro for point, amount in amounts.items()}, self.bought)
+        self.lines = [line for a in flows.activities if a not in grid for line in self._direct(a)]
+        for activity in grid:
+            self.lines += self._location(activity, amounts[activity.point])
+            self.lines += self._market(activity, amounts[activity.point])
+        self.lines += self._sold()
+        self.columns = (*self._offsets(), *self._certificates(), *self._exports())
+
+    def _direct(self, activity: Activity) -> Iterator[BalanceLine]:
+        """Fuels and purchased heat: one factor, whatever the method."""
+        amount = activity.flow.total(self.cells)
+        heat = activity.activity.startswith("heat.")
+        category = Category.PURCHASED_HEAT if heat else Category.STATIONARY_COMBUSTION
+        for gas in BASES:
+            found = self.table.find(activity.activity, self.settings.chain, self.year, gas=gas, unit=amount.unit)
+            yield from self._post(activity.point, category, amount, found, gas)
+
+    def _location(self, activity: Activity, amount: Amount) -> Iterator[BalanceLine]:
+        for gas in BASES:
+            found = self._find(activity.activity, gas, Method.LOCATION_BASED, self.settings.chain)
+            yield from self._post(
+                activity.point, Category.PURCHASED_ELECTRICITY, amount, found, gas, Method.LOCATION_BASED
+            )
+
+    def _market(self, activity: Activity, amount: Amount) -> Iterator[BalanceLine]:
+        """Instruments first, in their hierarchy; what none covers at the remainder's factor."""
+        covers = [c for c in self.covers if c.need == activity.point]
+        rest = self.remaining[activity.point]
+        for gas in BASES:
+            yield from (self._covered(one, amount, gas) for one in covers)
+            if rest or not covers:
+                found = self.remainder(activity.activity, gas)
+                part = _part_of(amount, rest)
+                yield from self._post(
+                    activity.point, Category.PURCHASED_ELECTRICITY, part, found, gas, Method.MARKET_BASED
+                )
+
+    def _covered(self, one: Cover, amount: Amount, gas: Gas) -> BalanceLine:
+        sentence = Sentence(f"由凭证 {one.instrument.id} 覆盖。", f"Covered by instrument {one.instrument.id}.")
+        return BalanceLine(
+            one.need, Category.PURCHASED_ELECTRICITY, self.year, _part_of(amount, one.micro), one.instrument.factor,
+            Match((MatchKind.INSTRUMENT,), sentence), gas, Method.MARKET_BASED, one.instrument.id,
+        )  # fmt: skip
+
+    def remainder(self, activity: str, gas: Gas) -> Found | Refusal:
+        """The factor of what no instrument covers: residual mix, else grid average, said so (Table 6.3, rows 4, 5)."""
+        chain = self.settings.chain
+        if self.settings.remainder == "average":
+            national = self._find(activity, gas, Method.LOCATION_BASED, chain[-2:])
+            return _said(national, Sentence("未覆盖部分按全国平均（设置）。", "Remainder: national average, as set."))
+        residual = self._find(activity, gas, Method.MARKET_RESIDUAL, chain)
+        if not isinstance(residual, Refusal):
+            return _said(residual, _residual(residual[0]))
+        return _said(
+            self._find(activity, gas, Method.LOCATION_BASED, chain),
+            Sentence(
+                "没有可用的残余电力组合，采用电网平均。", "There is no residual mix to use: the grid average is taken."
+            ),
+            MatchKind.NO_RESIDUAL_MIX,
+        )
+
+    def _find(self, activity: str, gas: Gas, method: Method, chain: Sequence[str]) -> Found | Refusal:
+        return self.table.find(activity, chain, self.year, method=method, gas=gas, unit="kWh")
+
+    def _post(
+        self, point: str, category: Category, amount: Amount, found: Found | Refusal, gas: Gas,
+        method: Method = Method.NOT_APPLICABLE,
+    ) -> Iterator[BalanceLine]:  # fmt: skip
+        if isinstance(found, Refusal):
+            self.faults.append(Uncounted(point, found.sentence))
+        else:
+            yield BalanceLine(point, category, self.year, amount, found[0], found[1], gas, method)
+
+    def _sold(self) -> Iterator[BalanceLine]:
+        """Own generation used on site whose attributes were sold: the market sees it as the remainder."""
+        used = self.flows.self_use.total(self.cells)
+        left = max(0, used.micro)
+        for (point, year), micro in sorted(self.settings.attributes_sold.items()):
+            if year != self.year:
+                continue
+            taken = min(micro, left)
+            left -= taken
+            for gas in BASES:
+                found = self.remainder("electricity.grid", gas)
+                yield from self._post(
+                    point, Category.SOLD_ATTRIBUTES, _part_of(used, taken), found, gas, Method.MARKET_BASED
+                )
+
+    def _offsets(self) -> Iterator[Column]:
+        for credit in eligible_credits(self.settings.credits, self.year)[0]:
+            note = Sentence("已注销，单列，不从总量中扣除。", "Retired; beside the balance, never netted inside it.")
+            yield Column("offset", credit.id, self.year, None, float(credit.kg), note)
+
+    def _certificates(self) -> Iterator[Column]:
+        for instrument in self.bought:
+            used = sum(c.micro for c in self.covers if c.instrument is instrument)
+            spare = instrument.volume_micro - used
+            note = Sentence(
+                f"已用 {used / 10**6:.3f} kWh，多余 {spare / 10**6:.3f} kWh 不产生抵减。",
+                f"{used / 10**6:.3f} kWh used; the other {spare / 10**6:.3f} kWh give no credit.",
+            )
+            yield Column("certificate", instrument.id, self.year, Amount(instrument.volume_micro, "kWh"), None, note)
+
+    def _exports(self) -> Iterator[Column]:
+        amount = self.flows.grid_export.total(self.cells)
+        if not amount.micro:
+            return
+        note = Sentence("上网电量单列，不从范围一、二扣除。", "Exported; never deducted from scope 1 or 2.")
+        yield Column("export", "grid_export", self.year, amount, None, note)
+        found = self._find("electricity.avoided", Gas.CO2E, Method.NOT_APPLICABLE, self.settings.chain)
+        if isinstance(found, Refusal):
+            missing = Sentence("未声明边际因子，避免排放不计算。", "No marginal factor is declared: not computed.")
+            yield Column("avoided", "grid_export", self.year, amount, None, missing)
+        else:
+            kg = float(found[0].kg_per("kWh") * amount.micro / 10**6)
+            yield Column("avoided", "grid_export", self.year, amount, kg, found[1].sentence)
+
+
+def _residual(factor: EmissionFactor) -> Sentence:
+    zh, en = next(((p.zh, p.en) for p in factor.components if p.zh), ("残余因子", "the residual factor"))
+    return Sentence(f"未覆盖部分按{factor.printed}（{zh}）。", f"Remainder at {factor.printed}: {en}.")
+
+
+def _part_of(amount: Amount, micro: int) -> Amount:
+    """Part of an amount, with its share of what is placed or provisional, rounded down."""
+    if amount.micro == 0:
+        return replace(amount, micro=micro, placed=0, provisional=0)
+    return replace(
+        amount,
+        micro=micro,
+        placed=amount.placed * micro // amount.micro,
+        provisional=amount.provisional * micro // amount.micro,
+    )
+
+
+def _said(found: Found | Refusal, sentence: Sentence, kind: MatchKind | None = None) -> Found | Refusal:
+    if isinstance(found, Refusal):
+        return found
+    factor, match = found
+    kinds = (kind, *match.kinds) if kind else match.kinds
+    return factor, Match(kinds, sentence + match.sentence)
