@@ -199,6 +199,11 @@ class ReadingsReader:
         """When each group was last read [ms UTC]."""
         return self._ask(lambda db: dict(db.execute("SELECT grp, time_ms FROM last_poll")), {})
 
+    def gap_ticks(self) -> dict[int, int]:
+        """How many ticks of each group ended without a reading; messages are not ticks."""
+        sql = "SELECT grp, sum(ticks) FROM gap WHERE lane<>? GROUP BY grp"
+        return self._ask(lambda db: dict(db.execute(sql, (int(Lane.MESSAGE),))), {})
+
     def counts(self) -> dict[tuple[int, Lane], tuple[int, int]]:
         """How many ticks of each (group, lane) ended as (readings, gaps)."""
 

@@ -1,0 +1,90 @@
+"""The analytics daemon of one site: keeps the results settled and answers the page, until it is told to stop."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from analytics.api import make_app
+from analytics.server import serve
+from analytics.service import DAY_MS, FactoryService
+from analytics.settlement import bring_up_to_date
+from metering.sitefile import load_site
+from metering.store import StoreError
+from metering.store.results import ResultsWriter
+
+log = structlog.get_logger("analytics")
+EVERY_S = 5.0
+LONGEST_WAIT_S = 60.0
+
+
+class Settling:
+    """The loop that keeps results.db up to date; holds its writer lock while it runs.
+
+    A store that cannot be read or written now is tried again with back-off; anything else ends the daemon, and its
+    supervisor starts it anew.
+    """
+
+    def __init__(self, service: FactoryService, every_s: float = EVERY_S) -> None:
+        self.service, self.every_s = service, every_s
+        self.failure: Exception | None = None
+        self.on_failure: Callable[[], None] = lambda: None
+        self._writer = ResultsWriter(service.config.store_dir, "zcf serve")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
+        self._folded = 0
+
+    def once(self) -> int:
+        """Settle what came since the last time; how many series were touched."""
+        now = self.service.clock()
+        touched = bring_up_to_date(self.service.source, self.service.results, self._writer, now)
+        if now // DAY_MS != self._folded:
+            self._writer.fold(now // DAY_MS * DAY_MS)
+            self._folded = now // DAY_MS
+        return touched
+
+    def start(self) -> None:
+        """Settle now and then every few seconds, in a thread of its own."""
+        self._thread.start()
+
+    def _run(self) -> None:
+        wait = self.every_s
+        while not self._stop.is_set():
+            try:
+                self.once()
+            except StoreError as error:
+                if wait == self.every_s:
+                    log.warning("store", error=str(error))
+                wait = min(2 * wait, LONGEST_WAIT_S)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the daemon must not live on without settling
+                self.failure = error
+                self.on_failure()
+                return
+            else:
+                wait = self.every_s
+            self._stop.wait(wait)
+
+    def stop(self) -> None:
+        """End the loop and give the file free."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._writer.close()
+
+
+def run(site: Path, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve one site until SIGTERM; `ready(url)` once the page answers. Raises what ended the settling."""
+    settling = Settling(FactoryService(load_site(site)))
+
+    def listening(url: str, stop: Callable[[], None]) -> None:
+        settling.on_failure = stop
+        settling.start()
+        ready(url)
+
+    try:
+        serve(make_app(settling.service), host, port, listening)
+    finally:
+        settling.stop()
+    if settling.failure is not None:
+        raise settling.failure
