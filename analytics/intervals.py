@@ -70,7 +70,7 @@ def settle(readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[E
     if not cut.segments:
         return Settlement((), empty(), empty(), cut.open_items)
     parts = [_segment_intervals(one, _long_after(one.time_ms, infos)) for one in cut.segments]
-    whole = _add_up(parts)
+    whole = _add_up([part for part in parts if len(part)])
     last = len(whole)
     running = cut.segments[-1].time_ms[-1] % QUARTER_MS != 0  # else the last reading closes its quarter
     tail = whole.within(int(whole.start_ms[-1]), int(whole.start_ms[-1]) + 1) if running and last else empty()
@@ -94,10 +94,11 @@ def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
 def _segment_intervals(segment: Segment, long_after: Int) -> Intervals:
     times, values = segment.time_ms, segment.value
     first, last = int(times[0]) // QUARTER_MS, -(-int(times[-1]) // QUARTER_MS)
-    cells = np.arange(first, max(last, first + 1), dtype=np.int64) * QUARTER_MS
+    if first == last:  # a lone reading on a quarter tells of no time
+        return empty()
+    cells = np.arange(first, last, dtype=np.int64) * QUARTER_MS
     edges = np.append(cells, cells[-1] + QUARTER_MS)
-    edges[0], edges[-1] = times[0], max(times[-1], times[0])
-    edges = np.maximum(edges, times[0])
+    edges[0], edges[-1] = times[0], times[-1]
     before = np.clip(np.searchsorted(times, edges, side="right") - 1, 0, len(times) - 1)
     at = _boundary(times, values, edges, before)
     placed = _placed(times, values, edges, before, at, long_after)
@@ -140,6 +141,8 @@ def _placed(times: Int, values: Int, edges: Int, before: Int, at: Int, long_afte
 
 def _add_up(parts: Sequence[Intervals]) -> Intervals:
     """Segments on one axis; where two meet in one quarter their energies add and the quarter is flagged."""
+    if not parts:
+        return empty()
     starts = np.unique(np.concatenate([part.start_ms for part in parts]))
     energy, placed = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     flags = np.zeros(len(starts), np.uint8)

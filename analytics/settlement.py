@@ -28,7 +28,7 @@ class Settled:
 
     span: Span
     intervals: Intervals
-    tail: Intervals
+    tail: Intervals | None  # None = the span does not reach the newest reading
     open_items: tuple[OpenItem, ...]
 
 
@@ -61,37 +61,58 @@ class Settler:
             keys = {key: (max(low, end), high) for key, (low, high) in keys.items() if high >= end}
 
     def _window(self, touched: Mapping[SeriesKey, Span]) -> dict[SeriesKey, Settled]:
-        margin = max(CONTEXT * self._cadence_ms(key, high) for key, (_, high) in touched.items())
-        low = min(span[0] for span in touched.values()) - margin
-        high = max(span[1] for span in touched.values()) + margin
-        columns = self.source.ranges(touched, low, high + 1)
-        return {key: self._one(key, columns[key], touched[key]) for key in touched}
+        # the context of a change, and the whole of the quarter-hours it reaches into
+        margin = 2 * QUARTER_MS + max(CONTEXT * self._cadence_ms(key, high) for key, (_, high) in touched.items())
+        span = (min(low for low, _ in touched.values()) - margin, max(high for _, high in touched.values()) + margin)
+        columns = self.source.ranges(touched, span[0], span[1])
+        return {key: self._one(key, _Read(columns[key], span), touched[key]) for key in touched}
 
     def _cadence_ms(self, key: SeriesKey, at_ms: int) -> int:
         infos = [info for info in self.infos.get(key, ()) if info.valid_from_ms <= at_ms]
         return infos[-1].cadence_ms if infos else QUARTER_MS
 
-    def _one(self, key: SeriesKey, readings: Columns, touched: Span) -> Settled:
+    def _one(self, key: SeriesKey, read: "_Read", touched: Span) -> Settled:
         if quantity(key[1]).kind is Kind.DELTA:
             span = (touched[0] // QUARTER_MS * QUARTER_MS, -(-touched[1] // QUARTER_MS) * QUARTER_MS + QUARTER_MS)
-            return Settled(span, amounts(readings).within(*span), empty(), ())
-        span = _affected(readings, touched)
-        found: Settlement = settle(readings, self.infos.get(key, []), self.exchanges.get(key, ()))
+            return Settled(span, amounts(read.columns).within(*span), None, ())
+        span = read.affected(touched)
+        if not read.covers(span):  # readings lie further apart than their cadence says
+            wider = (min(span[0], read.span[0]), max(span[1], read.span[1]))
+            read = _Read(self.source.ranges([key], *wider)[key], wider)
+        found: Settlement = settle(read.columns, self.infos.get(key, []), self.exchanges.get(key, ()))
         items = tuple(item for item in found.open_items if span[0] <= item.before_ms < span[1])
-        return Settled(span, found.intervals.within(*span), found.tail, items)
+        return Settled(span, found.intervals.within(*span), found.tail if read.to_the_end else None, items)
 
 
-def _affected(readings: Columns, touched: Span) -> Span:
-    """The quarter-hours that a change in a span can have altered."""
-    if len(readings) == 0:
-        return touched
-    times = readings.time_ms
-    first = max(int(np.searchsorted(times, touched[0])) - CONTEXT, 0)
-    last = min(int(np.searchsorted(times, touched[1], side="right")) + CONTEXT, len(times) - 1)
-    low = int(times[first]) // QUARTER_MS * QUARTER_MS
-    if first > 0 or times[0] < touched[0]:  # the first quarter lacks what came before these readings
-        low = -(-int(times[first]) // QUARTER_MS) * QUARTER_MS
-    return low, -(-int(times[last]) // QUARTER_MS) * QUARTER_MS
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Readings of a span with the nearest one on either side."""
+
+    columns: Columns
+    span: Span
+
+    @property
+    def to_the_end(self) -> bool:
+        """Whether no later reading exists: a bracketing one would be here."""
+        times = self.columns.time_ms
+        return len(times) == 0 or bool(times[-1] < self.span[1])
+
+    def covers(self, wanted: Span) -> bool:
+        """Whether quarter-hours of a span can be told: readings reach over both its ends, or the series ends there."""
+        times = self.columns.time_ms
+        if len(times) == 0:
+            return True
+        begun = times[0] <= wanted[0] or times[0] >= self.span[0]
+        return bool(begun and (times[-1] >= wanted[1] or self.to_the_end))
+
+    def affected(self, touched: Span) -> Span:
+        """The quarter-hours that a change in a span can have altered."""
+        times = self.columns.time_ms
+        if len(times) == 0:
+            return touched[0] // QUARTER_MS * QUARTER_MS, -(-touched[1] // QUARTER_MS) * QUARTER_MS
+        first = max(int(np.searchsorted(times, touched[0])) - CONTEXT, 0)
+        last = min(int(np.searchsorted(times, touched[1], side="right")) + CONTEXT, len(times) - 1)
+        return int(times[first]) // QUARTER_MS * QUARTER_MS, -(-int(times[last]) // QUARTER_MS) * QUARTER_MS
 
 
 def bring_up_to_date(source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int) -> int:
@@ -113,10 +134,17 @@ def bring_up_to_date(source: StoreSource, reader: ResultsReader, writer: Results
 
 
 def _rows(window: Mapping[SeriesKey, Settled]) -> dict[SeriesKey, IntervalRows]:
-    return {
-        key: IntervalRows(one.intervals.start_ms, one.intervals.energy, one.intervals.placed, one.intervals.flags)
-        for key, one in window.items()
-    }
+    return {key: _replacing(one) for key, one in window.items()}
+
+
+def _replacing(one: Settled) -> IntervalRows:
+    """Every quarter-hour of the span: one that was told before and no longer is becomes MISSING."""
+    starts = np.arange(one.span[0], one.span[1], QUARTER_MS, dtype=np.int64)
+    energy, placed = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    flags = np.full(len(starts), Flag.MISSING, np.uint8)
+    index = (one.intervals.start_ms - one.span[0]) // QUARTER_MS
+    energy[index], placed[index], flags[index] = one.intervals.energy, one.intervals.placed, one.intervals.flags
+    return IntervalRows(starts, energy, placed, flags)
 
 
 def _items(
@@ -143,8 +171,9 @@ def _tails(window: Mapping[SeriesKey, Settled]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for (point, name), one in window.items():
         tail = one.tail
-        body = [int(tail.start_ms[0]), int(tail.energy[0]), int(tail.placed[0])] if len(tail) else None
-        found[f"{point}|{name}"] = body
+        if tail is not None:
+            body = [int(tail.start_ms[0]), int(tail.energy[0]), int(tail.placed[0])] if len(tail) else None
+            found[f"{point}|{name}"] = body
     return found
 
 
@@ -175,8 +204,8 @@ class Books:
         if touched:
             for window in Settler(self.source).settle(touched):
                 for key, one in window.items():
-                    found[key] = _overlay(found[key], one.intervals.within(start_ms, end_ms))
-                    tails[key] = one.tail
+                    found[key] = _overlay(found[key], one.intervals.within(start_ms, end_ms), one.span)
+                    tails[key] = tails[key] if one.tail is None else one.tail
         return tails
 
 
@@ -197,10 +226,8 @@ def _with_tail(settled: Intervals, tail: Intervals) -> Intervals:
     return _joined((settled, tail))
 
 
-def _overlay(below: Intervals, above: Intervals) -> Intervals:
-    if len(above) == 0:
-        return below
-    keep = ~np.isin(below.start_ms, above.start_ms)
+def _overlay(below: Intervals, above: Intervals, span: Span) -> Intervals:
+    keep = (below.start_ms < span[0]) | (below.start_ms >= span[1])
     kept = Intervals(below.start_ms[keep], below.energy[keep], below.placed[keep], below.flags[keep])
     joined = _joined((kept, above))
     order = np.argsort(joined.start_ms, kind="stable")

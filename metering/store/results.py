@@ -190,6 +190,7 @@ def _read_chunk(db: sqlite3.Connection, series: int, first: int, after: int) -> 
 
 
 def _read_series(db: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> IntervalRows:
+    """Chunks and open rows on one axis; a row that is MISSING hides the chunk's older cell."""
     parts = [_open_rows(db, series, start_ms, end_ms)]
     sql = "SELECT month_ms FROM chunk WHERE series=? AND month_ms<? ORDER BY month_ms"
     for (first,) in db.execute(sql, (series, end_ms)).fetchall():
@@ -200,7 +201,12 @@ def _read_series(db: sqlite3.Connection, series: int, start_ms: int, end_ms: int
             starts = np.arange(first, after, QUARTER_MS)
             known &= (starts >= start_ms) & (starts < end_ms)
             parts.append(IntervalRows(starts[known], energy[known], placed[known], flags[known]))
-    return _joined(parts)
+    return _known(_joined(parts))
+
+
+def _known(rows: IntervalRows) -> IntervalRows:
+    here = (rows.flags & MISSING) == 0
+    return IntervalRows(rows.start_ms[here], rows.energy[here], rows.placed[here], rows.flags[here])
 
 
 def _open_rows(db: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> IntervalRows:
