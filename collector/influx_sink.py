@@ -1,0 +1,76 @@
+"""An InfluxDB 2 bucket as a place to send line protocol to, through influxdb-client, which is imported on first use."""
+
+import contextlib
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from collector.delivery import Answer
+from metering.sitefile import ForwardSection
+
+TIMEOUT_MS: Final = 30_000
+
+
+def read_token(environ: Mapping[str, str]) -> str:
+    """The token, from ZCF_INFLUX_TOKEN or the file that ZCF_INFLUX_TOKEN_FILE names; empty where there is none."""
+    named = environ.get("ZCF_INFLUX_TOKEN_FILE")
+    token = environ.get("ZCF_INFLUX_TOKEN") or (Path(named).read_text(encoding="ascii") if named else "")
+    return token.strip()
+
+
+class InfluxSink:
+    """An InfluxDB 2 bucket, through influxdb-client's WriteService; no redirect is followed, nothing retried inside."""
+
+    def __init__(self, section: ForwardSection, token: Callable[[], str], timeout_ms: int = TIMEOUT_MS) -> None:
+        self._url, self._org, self._bucket = section.url.rstrip("/"), section.org, section.bucket
+        self.name = f"{self._url} {self._org}/{self._bucket}"  # another bucket is another sink and gets everything
+        self._token, self._timeout_ms = token, timeout_ms
+        self._client: Any = None
+        self._service: Any = None
+
+    def send(self, body: bytes) -> Answer:
+        """Write a body of line protocol with times in ms."""
+        from influxdb_client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import TimeoutError as TooSlow
+
+        try:
+            _, status, _ = self._connected().post_write_with_http_info(
+                self._org, self._bucket, gzip.compress(body, 1), content_encoding="gzip", precision="ms"
+            )
+        except ApiException as error:
+            headers: Mapping[str, str] = error.headers or {}
+            return Answer(error.status or 0, _message(error), headers.get("Retry-After", ""))
+        except TooSlow as error:
+            return Answer(0, f"{type(error).__name__}: {error}", timed_out=True)
+        except (HTTPError, OSError) as error:
+            return Answer(0, f"{type(error).__name__}: {error}")
+        except ValueError as error:  # of a header that cannot be sent, and then its text is the token
+            return Answer(0, type(error).__name__)
+        return Answer(status)
+
+    def close(self) -> None:
+        """Drop the connections; the next send reads the token again."""
+        if self._client is not None:
+            self._client.close()
+        self._client = self._service = None
+
+    def _connected(self) -> Any:
+        if self._service is None:
+            from influxdb_client.client import influxdb_client
+            from influxdb_client.service import write_service
+
+            untyped: Any = (influxdb_client.InfluxDBClient, write_service.WriteService)
+            client, service = untyped
+            self._client = client(self._url, self._token() or None, org=self._org, timeout=self._timeout_ms)
+            self._service = service(self._client.api_client)
+        return self._service
+
+
+def _message(error: Any) -> str:
+    text = str(error.body or error.reason or "")
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        text = json.loads(text)["message"]
+    return str(text)[:500]
