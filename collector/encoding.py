@@ -33,7 +33,7 @@ def exponent_for(field: Field) -> Callable[[float], int]:
     low, high = field.number.kind.low, field.number.kind.high
 
     def needed(value: float) -> int:
-        return next((e for e, along in lines if low < along.counts(value) < high), EXPONENTS[-1])
+        return next((e for e, along in lines if not (c := along.counts(value)) or low < c < high), EXPONENTS[-1])
 
     return needed
 

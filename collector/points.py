@@ -1,6 +1,9 @@
 """The points of a device profile: one quantity each, in registers or in JSON messages, with the checks of one line."""
 
+import re
+from collections.abc import Mapping
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -18,17 +21,36 @@ Source = Annotated[str, Field(min_length=3)]
 Address = Annotated[int, Field(ge=0, le=65535)]
 
 
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20}(e-?\d{1,2})?|e-?\d{1,2}|/[1-9]\d{0,19})?")  # bounded: 1e999999999 is none
+
+
 def _exact(text: Any) -> Fraction:
-    try:
-        return Fraction(str(text))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"cannot read number {text!r}; write 0.001 or 1/3600") from None
+    if not _NUMBER.fullmatch(str(text)):
+        raise ValueError(f"cannot read number {text!r}; write 0.001 or 1/3600")
+    return Fraction(str(text))
 
 
 def _bits(text: Any) -> int:
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     raise ValueError(f"cannot read bit pattern {text!r}; write it as 0xFFFF")
+
+
+def _quantity(name: Any) -> str:
+    return quantity(str(name)).name
+
+
+def _topic(text: Any) -> str:
+    levels = str(text).split("/")
+    if levels[0] != "{base}" or len(levels) < 2 or not all(levels) or set("+#") & set(str(text)):
+        raise ValueError(f"topic {text!r} must be {{base}}/... without + and #")
+    return str(text)
+
+
+def _pointer(text: Any) -> str:
+    if str(text).startswith("/") and all(str(text)[1:].split("/")):
+        return str(text)
+    raise ValueError(f"cannot read JSON pointer {text!r}; write /name or /outer/inner (RFC 6901)")
 
 
 def _type(text: Any) -> str:
@@ -47,15 +69,19 @@ def _function(code: Any) -> int:
     raise ValueError(f"function code {code!r} reads no registers; use 3 (holding) or 4 (input)")
 
 
-ORDERS: dict[tuple[Words, Words], Order] = {
-    ("big", "big"): "ABCD",
-    ("little", "big"): "CDAB",
-    ("big", "little"): "BADC",
-    ("little", "little"): "DCBA",
-}  # (word order, byte order)
+ORDERS: Mapping[tuple[Words, Words], Order] = MappingProxyType(
+    {
+        ("big", "big"): "ABCD",
+        ("little", "big"): "CDAB",
+        ("big", "little"): "BADC",
+        ("little", "little"): "DCBA",
+    }
+)  # (word order, byte order)
 
 Exact = Annotated[Fraction, BeforeValidator(_exact)]
-Pointer = Annotated[str, Field(pattern=r"^(/[^/]+)+$")]  # RFC 6901
+QuantityName = Annotated[str, BeforeValidator(_quantity)]
+Topic = Annotated[str, BeforeValidator(_topic)]
+Pointer = Annotated[str, BeforeValidator(_pointer)]
 Bits = Annotated[int, BeforeValidator(_bits)]
 TypeName = Annotated[str, BeforeValidator(_type)]
 Function = Annotated[int, BeforeValidator(_function)]
@@ -81,7 +107,7 @@ class Companion(Strict):
 class _Measured(Strict):
     """What every point says, whatever the protocol."""
 
-    quantity: str
+    quantity: QuantityName
     unit: str  # as printed in the manual
     scale: Exact = Fraction(1)  # [printed unit per count]
     offset: Exact = Fraction(0)  # [printed unit]
@@ -139,6 +165,8 @@ class ModbusPoint(_Measured):
             raise ValueError("negative: abs does not go with fraction or plus")
         if self.fraction and not DATA_TYPES[self.fraction.type].real:
             raise ValueError("a fraction is a float32 or float64 register")
+        if self.address + DATA_TYPES[self.type].words > 65536:
+            raise ValueError(f"a {self.type} does not fit at address {self.address}")
         bits = 16 * DATA_TYPES[self.type].words
         if any(not 0 <= pattern < 2**bits for pattern in self.sentinel):
             raise ValueError(f"a sentinel of {self.type} has at most {bits} bits")
@@ -182,7 +210,7 @@ class ModbusPoint(_Measured):
 class MqttPoint(_Measured):
     """One quantity in the JSON messages of a device."""
 
-    topic: Annotated[str, Field(pattern=r"^\{base\}(/[^/+#\s]+)+$")]
+    topic: Topic
     pointer: Pointer
     codes: dict[str, int] = Field(default_factory=dict)  # text -> number, for a status told in words
     decimals: int = Field(default=3, ge=0, le=12)  # digits after the point in the message: the step of a counter

@@ -73,7 +73,7 @@ class DeviceProfile(Strict):
     pause_ms: int = Field(default=0, ge=0, le=10_000)
     areas: tuple[Area, ...] = ()  # documented registers beside those of the points
     nameplate: tuple[Nameplate, ...] = ()
-    points: tuple[AnyPoint, ...] = Field(min_length=1)
+    points: tuple[AnyPoint, ...]
     proof: Proof
     sources: tuple[Source, ...] = Field(min_length=1)
     caveats: tuple[str, ...] = ()
@@ -120,6 +120,8 @@ def _fault(message: str, *where: str | int) -> InitErrorDetails:
 
 def _repeated(profile: DeviceProfile) -> Iterator[InitErrorDetails]:
     seen = Counter[str]()
+    if not profile.points:
+        yield _fault("a profile needs at least one point", "points")
     for index, point in enumerate(profile.points):
         seen[point.quantity] += 1
         if seen[point.quantity] > 1:

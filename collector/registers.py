@@ -50,7 +50,9 @@ class Decoder:
         both = list(zip(self.fields, self._slots, strict=True))
         self._converts = tuple(converter(field, slots) for field, slots in both)
         self._encodes = tuple(encoder(f, slots, c) for (f, slots), c in zip(both, self._converts, strict=True))
-        self._exponents = [(i, s[1], f.nominal, exponent_for(f)) for i, (f, s) in enumerate(both) if f.exponent]
+        self._exponents = [(i, s[1], exponent_for(f)) for i, (f, s) in enumerate(both) if f.exponent]
+        nominal = {s[1]: f.nominal for f, s in both if f.exponent}
+        self._blank: list[Any] = [nominal.get(i, 0) for i in range(len(self.places))]
         self._absent = tuple(place.number.shown_absent for place in self.places)
         counts = [sum(p.block == i for p in self.places) for i in range(len(self.blocks))]
         self._slices = tuple(slice(sum(counts[:i]), sum(counts[: i + 1])) for i in range(len(counts)))
@@ -71,7 +73,7 @@ class Decoder:
 
     def encode(self, values: Sequence[Value]) -> tuple[bytes, ...]:
         """The registers of a device that shows these values: counters floored, None as the type's sentinel."""
-        raw: list[Raw] = [0] * len(self.places)
+        raw = list(self._blank)
         self._set_exponents(values, raw)
         for slots, encode, value in zip(self._slots, self._encodes, values, strict=True):
             if value is None:
@@ -94,11 +96,12 @@ class Decoder:
             raw[slot] = number.kind.unpack(arranged(raw[slot], number.order))
         return raw
 
-    def _set_exponents(self, values: Sequence[Value], raw: list[Raw]) -> None:
+    def _set_exponents(self, values: Sequence[Value], raw: list[Any]) -> None:
         """Each shared exponent: its nominal one, raised until every gauge under it fits; a counter's never moves."""
-        for column, slot, nominal, needed in self._exponents:
+        for column, slot, needed in self._exponents:
             value = values[column]
-            raw[slot] = max(raw[slot] or nominal, nominal if value is None else needed(value))
+            if value is not None:
+                raw[slot] = max(raw[slot], needed(value))
 
     def _packed(self, raw: Sequence[Raw]) -> tuple[bytes, ...]:
         content: list[Any] = [self._absent[i] if r is None else r for i, r in enumerate(raw)]
