@@ -12,6 +12,8 @@ from metering.reading import MICRO
 Convert = Callable[[Sequence[Raw]], Value]
 EXPONENTS = range(-10, 11)  # SunSpec: a scale factor is -10..10, and 0x8000 where not implemented
 
+BEYOND = 10**300  # no quantity is as large; float64 ends at 1.8e308
+
 
 def converter(field: Field, slots: Sequence[int]) -> Convert:
     """The function from raw numbers to the field's value; `slots` tells where each of `field.numbers` is among them."""
@@ -71,7 +73,9 @@ def _composite(field: Field, slots: Sequence[int]) -> Convert:
             if value is None or value in absent or not math.isfinite(value):
                 return None
             total += Fraction(value) * factor
-        return counter_micro(total) if field.counter else float(total)
+        if field.counter:
+            return counter_micro(total)
+        return float(total) if abs(total) < BEYOND else None
 
     return convert
 

@@ -174,6 +174,12 @@ def test_tariffs_are_added() -> None:
     assert value(field, struct.pack(">HH", 15, 65535).hex()) is None
 
 
+def test_a_sum_beyond_all_measure_is_no_value() -> None:
+    field = gauge("float64", plus=(Term(Number(4, "float64"), Fraction(1)),))
+    assert value(field, struct.pack(">dd", 1e308, 1e308).hex()) is None
+    assert value(field, struct.pack(">dd", 1.5, 2).hex()) == 3.5
+
+
 def test_values_from_several_blocks_come_in_column_order() -> None:
     fields = [
         Field("active_power", False, 4, Number(100, "uint16"), Fraction(1)),
