@@ -47,11 +47,17 @@ class Gate:
         # Goes on across connections: a gateway that sends an old answer into a new one is found out by its number.
         self._tid = secrets.randbelow(0xFFFF)
         self.opened = 0  # connections made
+        self.asked_at = 0.0  # when the last request left, on the loop's clock [s]
+
+    @property
+    def is_open(self) -> bool:
+        """True while the next request needs no new connection."""
+        return self._wire is not None and self._wire.usable
 
     async def execute(self, request: Request, timeout_s: float) -> bytes:
         """The data of the one valid answer; NoAnswerError otherwise, and after anything odd a new connection."""
         async with self._lock:
-            reused = self._wire is not None and self._wire.usable
+            reused = self.is_open
             try:
                 return await self._ask(request, timeout_s)
             except NoAnswerError as error:
@@ -63,6 +69,7 @@ class Gate:
     async def _ask(self, request: Request, timeout_s: float) -> bytes:
         wire = await self._ready()
         self._tid = self._tid % 0xFFFF + 1
+        self.asked_at = asyncio.get_running_loop().time()
         try:
             return await wire.ask(request, self._tid, timeout_s)
         finally:

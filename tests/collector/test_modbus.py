@@ -1,4 +1,4 @@
-"""The gate against devices that lie (reliability.md F1, F2, D1-D10): no wrong value, right reasons, a good next read."""
+"""The gate against devices that lie (reliability.md F1, F2, D1-D10): no wrong value, right reasons, good next reads."""
 
 import asyncio
 from collections.abc import Callable

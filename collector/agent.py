@@ -1,0 +1,110 @@
+"""The collector: one task a Modbus link, one session an MQTT broker, one thread that commits; epoch after epoch."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from collector.clock import EpochClock
+from collector.committer import Committer
+from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
+from collector.feed import Feed
+from collector.link import ModbusLink, Unit
+from collector.wiring import WiredLink
+from metering.reading import GapReason
+from metering.store.readings import ReadingsWriter
+
+_WATCH_S = 0.5
+_FINISH_S = 1.5  # how long polls at work may go on after a stop
+_LAST_COMMIT_S = 1.5
+_STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
+
+
+class Collector:
+    """Reads everything a site's links reach into one store, until told to stop."""
+
+    def __init__(self, links: Iterable[WiredLink], writer: ReadingsWriter, commit_s: float) -> None:
+        self._wired = [link for link in links if any(device.groups for device in link.devices)]
+        self._committer = Committer(writer, commit_s)
+        self._log = structlog.get_logger("collector")
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
+        """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
+        self._committer.start()
+        why_down: GapReason | None = None
+        try:
+            while not stop.is_set():
+                await self._run_epoch(stop, ready, why_down)
+                why_down = GapReason.TIME_UNCERTAIN
+        finally:
+            if not await asyncio.to_thread(self._committer.stop, _LAST_COMMIT_S):
+                self._log.error("store_did_not_take_the_rest")
+
+    async def _run_epoch(self, stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None) -> None:
+        clock = EpochClock()
+        groups = [group for link in self._wired for device in link.devices for group in device.groups]
+        opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
+        epoch = await asyncio.wrap_future(opening)
+        links = [self._link(wired, epoch, clock) for wired in self._wired]
+        tasks = [asyncio.create_task(link.run()) for link in links]
+        self._log.info("collecting", epoch=epoch.id, links=len(links), groups=len(groups))
+        ready()
+        try:
+            await self._watch(stop, tasks, clock)
+        finally:
+            stop_ms = clock.now_ms()
+            await _wind_down(links, tasks)
+            await self._close(epoch, links, stop_ms)
+
+    def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> ModbusLink:
+        units = []
+        for device in wired.devices:
+            feeds = {}
+            for group in device.groups:
+                number = epoch.numbers[group.group]
+                tracks = tracks_of(group, number, epoch.start_ms)
+                feeds[number] = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms)
+            units.append(Unit(device, feeds))
+        return ModbusLink(wired, units, clock)
+
+    async def _watch(self, stop: asyncio.Event, tasks: list["asyncio.Task[None]"], clock: EpochClock) -> None:
+        """Until stopped or the clock was set forward; what ends a link's task ends the collector."""
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while True:
+                done, _ = await asyncio.wait({stopped, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()
+                if not self._committer.alive:
+                    raise RuntimeError("the committing thread has ended")
+                if stopped in done:
+                    return
+                if (step_ms := clock.stepped_ms()) > _STEP_MS:
+                    self._log.warning("clock_set_forward", by_ms=step_ms)
+                    return
+        finally:
+            stopped.cancel()
+
+    async def _close(self, epoch: Epoch, links: list[ModbusLink], stop_ms: int) -> None:
+        feeds = [feed for link in links for unit in link.units for feed in unit.feeds.values()]
+        for feed in feeds:
+            feed.flush()
+        next_ticks = {track: tick for feed in feeds for track, tick in feed.next_ticks.items()}
+        closing = self._committer.call(
+            lambda writer: close_epoch(writer, epoch.id, epoch.start_ms, next_ticks, stop_ms)
+        )
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(closing), _LAST_COMMIT_S)
+        except TimeoutError:
+            self._log.error("epoch_not_closed", epoch=epoch.id)
+
+
+async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"]) -> None:
+    """Let polls at work end for a moment, then break them off."""
+    for link in links:
+        link.halt()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_FINISH_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

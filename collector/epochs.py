@@ -1,0 +1,78 @@
+"""Opening and closing the spans in which the schedule is fixed, so that due = read + gap over all of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from collector.schedule import Track, cadence, ending, quarters
+from collector.wiring import WiredGroup
+from metering.reading import GapReason, Lane, PollGroup
+from metering.store.readings import LedgerKey, ReadingsWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A span that has been opened: its number, its start, its groups' numbers, and what they went on from."""
+
+    id: int
+    start_ms: int
+    numbers: Mapping[PollGroup, int]
+    sequences: Mapping[int, int]  # of groups fed by messages: the next sequence number expected; 0 = none yet
+    newest_ms: int  # the newest reading before it [ms UTC]
+
+
+def open_epoch(
+    writer: ReadingsWriter, groups: Iterable[WiredGroup], start_ms: int, why_down: GapReason | None = None
+) -> Epoch:
+    """Close what ran before at this start, then begin a span with these groups."""
+    groups = tuple(groups)
+    sequences = close_previous(writer, start_ms, why_down)
+    numbers = {wired.group: writer.group(wired.group) for wired in groups}
+    writer.declare(info for wired in groups for info in wired.infos(start_ms))
+    newest_ms = writer.last_time_ms or 0
+    id_ = writer.open_epoch(start_ms)
+    expected = {numbers[wired.group]: sequences.get(numbers[wired.group], 0) for wired in groups if wired.topic}
+    polled = (track for wired in groups for track in tracks_of(wired, numbers[wired.group], start_ms))
+    ledger: dict[LedgerKey, int] = {(id_, track.group, track.lane): track.first for track in polled}
+    ledger |= {(id_, number, Lane.MESSAGE): tick for number, tick in expected.items()}
+    writer.commit(ledger=ledger)
+    return Epoch(id_, start_ms, numbers, expected, newest_ms)
+
+
+def tracks_of(wired: WiredGroup, number: int, start_ms: int) -> tuple[Track, ...]:
+    """The tracks of a group in an epoch; messages are not due at any time."""
+    if wired.topic:
+        return ()
+    every = cadence(number, start_ms, wired.group.cadence_ms)
+    return (every, quarters(number, start_ms)) if wired.group.quarter else (every,)
+
+
+def close_epoch(
+    writer: ReadingsWriter, epoch: int, start_ms: int, next_ticks: Mapping[Track, int], stop_ms: int
+) -> None:
+    """End a span that stops in good order; what was due and not read is a gap."""
+    closed = ending(epoch, start_ms, next_ticks, stop_ms, GapReason.COLLECTOR_DOWN_CLEAN)
+    writer.commit(gaps=closed.gaps, ledger={(epoch, *key): tick for key, tick in closed.next_ticks.items()})
+    writer.close_epoch(epoch, closed.stop_ms, clean=True)
+
+
+def close_previous(writer: ReadingsWriter, start_ms: int, why_down: GapReason | None = None) -> dict[int, int]:
+    """Extend the last span to a new start: all it missed is a gap. Gives the next expected sequence number by group."""
+    last = writer.last_epoch()
+    if last is None:
+        return {}
+    epoch, began_ms, _, clean = last
+    reason = why_down or (GapReason.COLLECTOR_DOWN_CLEAN if clean else GapReason.COLLECTOR_DOWN_UNCLEAN)
+    ledger = writer.ledger(epoch)
+    next_ticks = {
+        _track(writer, number, lane, began_ms): tick for (number, lane), tick in ledger.items() if lane != Lane.MESSAGE
+    }
+    closed = ending(epoch, began_ms, next_ticks, start_ms, reason)
+    writer.commit(gaps=closed.gaps, ledger={(epoch, *key): tick for key, tick in closed.next_ticks.items()})
+    writer.close_epoch(epoch, closed.stop_ms, clean=clean)
+    return {number: tick for (number, lane), tick in ledger.items() if lane is Lane.MESSAGE}
+
+
+def _track(writer: ReadingsWriter, number: int, lane: Lane, start_ms: int) -> Track:
+    if lane is Lane.QUARTER:
+        return quarters(number, start_ms)
+    return cadence(number, start_ms, writer.group_of(number).cadence_ms)

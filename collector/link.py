@@ -1,0 +1,198 @@
+"""One Modbus link at work: its devices read in passes over one connection, a dead one never at the others' cost."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from collector.clock import EpochClock
+from collector.feed import Cause, Feed
+from collector.protocols.gate import NoAnswerError, Request
+from collector.protocols.modbus import Gate
+from collector.schedule import QUARTER_MS, Due, Patience, Timetable, link_wait_ms, unit_wait_ms
+from collector.wiring import WiredDevice, WiredGroup, WiredLink
+from metering.reading import GapReason
+
+_STALL_MS = 250  # later than this after a timer was due, the process itself was held up
+_LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
+
+
+class Unit:
+    """One device: its feeds by group number, and how much patience is left with it."""
+
+    def __init__(self, wired: WiredDevice, feeds: Mapping[int, Feed]) -> None:
+        self.wired, self.feeds = wired, feeds
+        self.name = wired.device.id
+        self.patience = Patience()
+        self.cause = Cause(GapReason.TIMEOUT)
+        self.shortest_ms = min((feed.wired.group.cadence_ms for feed in feeds.values()), default=QUARTER_MS)
+        self._told_ms: dict[GapReason, int] = {}
+        self._owed = False
+        self.requests = {number: _requests(wired.device.unit, feed.wired) for number, feed in feeds.items()}
+
+    def tell(self, log: Any, now_ms: int) -> None:
+        """Log a failure, each cause at most once a minute."""
+        if now_ms - self._told_ms.get(self.cause.reason, 0) >= 60_000:
+            self._told_ms[self.cause.reason] = now_ms
+            reason, code, detail = self.cause
+            log.warning("device_silent", device=self.name, reason=reason.value, code=code, detail=detail)
+            self._owed = True
+
+    def tell_back(self, log: Any) -> None:
+        """Log that it answers again, where its failure was logged."""
+        if self._owed:
+            log.info("device_answers", device=self.name, failures=self.patience.failures)
+            self._owed = False
+
+
+def _requests(unit: int, wired: WiredGroup) -> tuple[Request, ...]:
+    return tuple(Request(unit, block.function, block.address, block.count) for block in wired.group.blocks)
+
+
+class ModbusLink:
+    """Reads everything behind one host and port, one request at a time."""
+
+    def __init__(self, wired: WiredLink, units: list[Unit], clock: EpochClock) -> None:
+        self.units, self._clock = units, clock
+        self._delay_s = wired.connect_delay_s
+        self._gate = Gate(wired.link.host, wired.link.port, connect_delay_s=self._delay_s)
+        self._log = structlog.get_logger("link").bind(link=wired.link.id)
+        self._owner = {number: unit for unit in units for number in unit.feeds}
+        feeds = [feed for unit in units for feed in unit.feeds.values()]
+        self._timetable = Timetable(track for feed in feeds for track in feed.next_ticks)
+        self._patience = Patience()
+        self._cause = Cause(GapReason.CONNECT)
+        self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
+        self._stalled_ms = 0
+        self._quiet_until = 0.0
+        self._nap: asyncio.Future[None] | None = None
+        self._halted = False
+
+    async def run(self) -> None:
+        """Read what is due until halted; every picked tick ends in its feed."""
+        try:
+            while not self._halted:
+                due = self._timetable.pick(self._clock.now_ms(), self._behind)
+                if due is None:
+                    await self._rest(self._timetable.next_ms())
+                else:
+                    await self._turn(due)
+        finally:
+            self._gate.close()
+
+    def halt(self) -> None:
+        """Begin no further poll; the one at work may end."""
+        self._halted = True
+        if self._nap is not None and not self._nap.done():
+            self._nap.set_result(None)
+
+    async def _rest(self, until_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._nap = nap = loop.create_future()
+        timer = loop.call_at(self._clock.loop_time(until_ms), _wake, nap)
+        try:
+            await nap
+        finally:
+            timer.cancel()
+        now_ms = self._clock.now_ms()
+        if now_ms - until_ms > _STALL_MS:
+            self._stalled_ms = now_ms
+
+    async def _turn(self, due: Due) -> None:
+        """One picked tick: poll it, or note why not."""
+        unit = self._owner[due.track.group]
+        feed = unit.feeds[due.track.group]
+        if due.missed:
+            feed.missed(due.track, due.tick - due.missed, due.missed, self._late(unit, due))
+        now_ms = self._clock.now_ms()
+        if self._patience.until_ms > now_ms:
+            feed.missed(due.track, due.tick, 1, self._cause)
+        elif unit.patience.until_ms > now_ms or self._spoils_quarter(unit, now_ms):
+            feed.missed(due.track, due.tick, 1, unit.cause)
+        else:
+            await self._poll(unit, feed, due)
+
+    def _late(self, unit: Unit, due: Due) -> Cause:
+        """Why ticks passed unread: the process was held up, the unit itself was slow, or the link was busy."""
+        if self._stalled_ms >= due.track.due_ms(due.tick - due.missed):
+            return Cause(GapReason.SCHEDULER_LATE)
+        if unit.patience.failures:
+            return unit.cause
+        return Cause(GapReason.OVERRUN)
+
+    def _spoils_quarter(self, unit: Unit, now_ms: int) -> bool:
+        """True where trying a suspect unit now might make the others late for the quarter-hour."""
+        alone = len(self.units) == 1 or not unit.patience.failures
+        return not alone and 0 < -now_ms % QUARTER_MS < 1000 * unit.wired.timeout_s
+
+    async def _poll(self, unit: Unit, feed: Feed, due: Due) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        limit_s = max(_LONGEST_MS / 1000, unit.wired.timeout_s)
+        try:
+            words = await self._read(unit, due, min(feed.wired.group.cadence_ms / 1000, limit_s))
+        except NoAnswerError as error:
+            self._failed(unit, error, 1000 * (loop.time() - started))
+            feed.missed(due.track, due.tick, 1, Cause(error.reason, error.code, error.detail))
+            return
+        if words is None:
+            self._stalled_ms = self._clock.now_ms()
+            feed.missed(due.track, due.tick, 1, Cause(GapReason.SCHEDULER_LATE))
+            return
+        self._succeeded(unit)
+        feed.reading(due.track, due.tick, self._clock.now_ms(), words)
+
+    async def _read(self, unit: Unit, due: Due, budget_s: float) -> list[bytes] | None:
+        """All blocks of one poll; None where the process was held up, so that nobody knows when an answer came."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + budget_s
+        words = []
+        for request in unit.requests[due.track.group]:
+            if self._quiet_until > loop.time():
+                await asyncio.sleep(self._quiet_until - loop.time())
+            asked = loop.time()
+            timeout_s = min(unit.wired.timeout_s, deadline - asked)
+            if timeout_s <= 0:
+                raise NoAnswerError(GapReason.OVERRUN, f"the blocks before took {budget_s:g} s")
+            words.append(await self._gate.execute(request, timeout_s))
+            if loop.time() - self._gate.asked_at > timeout_s + _STALL_MS / 1000:
+                return None
+            self._quiet_until = loop.time() + unit.wired.profile.pause_ms / 1000
+        return words
+
+    def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
+        now_ms = self._clock.now_ms()
+        cause = Cause(error.reason, error.code, error.detail)
+        if error.reason is GapReason.CONNECT:
+            if not self._patience.failures:
+                self._log.warning("link_down", detail=error.detail)
+            self._cause = cause
+            self._patience.failed(now_ms, link_wait_ms(self._patience.failures, secrets.randbelow(1000) / 1000))
+            return
+        self._connected()
+        unit.cause = cause
+        unit.tell(self._log, now_ms)
+        others = [other.shortest_ms for other in self.units if other is not unit]
+        cost_ms += 0 if self._gate.is_open else 1000 * self._delay_s
+        unit.patience.failed(now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None)))
+        self._behind.update(dict.fromkeys(unit.feeds, unit.shortest_ms))
+
+    def _connected(self) -> None:
+        if self._patience.failures:
+            self._log.info("link_up", failures=self._patience.failures)
+            self._patience.succeeded()
+
+    def _succeeded(self, unit: Unit) -> None:
+        self._connected()
+        if unit.patience.failures:
+            unit.tell_back(self._log)
+            unit.patience.succeeded()
+            for number in unit.feeds:
+                self._behind.pop(number, None)
+
+
+def _wake(nap: "asyncio.Future[None]") -> None:
+    if not nap.done():
+        nap.set_result(None)

@@ -1,0 +1,231 @@
+"""The collector over real sockets: each due tick ends as a reading or a gap, and a liar costs nobody."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from fractions import Fraction
+from pathlib import Path
+
+from collector.agent import Collector
+from collector.wiring import wire_site
+from metering.reading import GapReason, Lane
+from metering.sitefile import SiteConfig
+from metering.store.readings import ReadingsWriter
+from metering.store.readings_reader import ReadingsReader
+from tests.collector import doubles
+from tests.collector.doubles import Ask, device
+from tests.collector.sites import accounted, due_by_contract, make_site
+
+GRID_POWER = ("grid", "active_power")
+
+
+@asynccontextmanager
+async def collecting(config: SiteConfig) -> AsyncIterator[Collector]:
+    """A collector at work on a site; stopped in good order at the end."""
+    writer = ReadingsWriter(config.store_dir, "test")
+    collector = Collector(wire_site(config), writer, 0.02)
+    stop, ready = asyncio.Event(), asyncio.Event()
+    task = asyncio.create_task(collector.run(stop, ready.set))
+    try:
+        await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        yield collector
+    finally:
+        stop.set()
+        await task
+        writer.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for something to become true."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+def reads(reader: ReadingsReader, device_id: str) -> int:
+    groups = reader.groups()
+    return sum(read for (number, _), (read, _) in reader.counts().items() if groups[number].device == device_id)
+
+
+def reasons(reader: ReadingsReader, device_id: str) -> Counter[GapReason]:
+    groups = reader.groups()
+    found: Counter[GapReason] = Counter()
+    for gap in reader.gaps(0, 2**60)[0]:
+        if groups[gap.group].device == device_id:
+            found[gap.reason] += gap.ticks
+    return found
+
+
+async def test_an_honest_device_is_read_at_its_cadences_and_every_tick_is_accounted(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 12)
+        assert accounted(reader) == due_by_contract(reader)
+        latest = reader.latest()
+        assert latest[GRID_POWER].value == 1.010  # 1010 W, register 10 of unit 1
+        assert latest["grid", "voltage_l1"].value == 150.0
+        assert latest["grid", "active_energy_import"].value == ((1100 << 16) | 1101) * 1000  # 1e-6 kWh
+        assert meter.most_open == 1
+        [epoch] = reader.epochs()
+        assert epoch.clean
+
+
+async def test_readings_keep_their_words_and_rise_in_time(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 10)
+    groups = reader.groups()
+    last: dict[int, int] = {}
+    for poll in reader.polls_since(0, 1000):
+        assert poll.time_ms > last.get(poll.group, 0)
+        last[poll.group] = poll.time_ms
+        assert poll.words == b"".join(doubles.words(1, b.address, b.count) for b in groups[poll.group].blocks)
+        start = reader.epochs()[0].start_ms
+        assert poll.time_ms >= start + poll.tick * groups[poll.group].cadence_ms or poll.lane is Lane.QUARTER
+
+
+async def test_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) -> None:
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        if ask.unit != 4:
+            writer.write(ask.honest)
+
+    async with device(manner) as gateway:
+        config = make_site(
+            tmp_path, {"g": tuple(range(1, 11))}, port_of={"g": gateway.port}, every="{power: 500ms, energy: 10s}"
+        )
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "g-1") >= 12)
+        assert accounted(reader) == due_by_contract(reader)
+        assert reads(reader, "g-4") == 0
+        assert set(reasons(reader, "g-4")) <= {GapReason.TIMEOUT, GapReason.COLLECTOR_DOWN_CLEAN}
+        for unit in (1, 2, 3, 5, 6, 7, 8, 9, 10):
+            others = reasons(reader, f"g-{unit}")
+            assert sum(others.values()) - others[GapReason.COLLECTOR_DOWN_CLEAN] == 0
+        assert gateway.most_open == 1
+
+
+async def test_a_unit_that_comes_back_is_read_again(tmp_path: Path) -> None:
+    dead = [True]
+
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        if not dead[0]:
+            writer.write(ask.honest)
+
+    async with device(manner) as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: len(meter.asks) >= 3)
+            dead[0] = False
+            await until(lambda: reads(reader, "a-1") >= 3)
+        assert accounted(reader) == due_by_contract(reader)
+        assert reasons(reader, "a-1")[GapReason.TIMEOUT] >= 3
+
+
+async def test_a_poll_of_which_one_block_fails_is_a_gap_and_never_half_a_reading(tmp_path: Path) -> None:
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        writer.write(ask.exception(2) if ask.address == 500 else ask.honest)
+
+    async with device(manner) as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port}, every="{power: 100ms, energy: 10s}")
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: len(meter.asks) > 12)
+        assert GRID_POWER not in reader.latest()
+        gaps = [gap for gap in reader.gaps(0, 2**60)[0] if gap.reason is GapReason.EXCEPTION]
+        assert {gap.code for gap in gaps} == {2}
+        assert accounted(reader) == due_by_contract(reader)
+        assert meter.connections == 1
+
+
+async def test_a_sentinel_is_a_value_gap_beside_good_values(tmp_path: Path) -> None:
+    def answer(ask: Ask) -> bytes:
+        return ask.adu(bytes([ask.function, 2, 0xFF, 0xFF])) if ask.address == 500 else ask.honest
+
+    async with device(doubles.says(answer)) as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: GRID_POWER in reader.latest())
+        latest = reader.latest()
+        assert latest[GRID_POWER].value == 1.010
+        assert ("grid", "voltage_l1") not in latest
+        value_gaps = reader.gaps(0, 2**60)[1]
+        assert {(g.point, g.quantity, g.reason) for g in value_gaps} == {
+            ("grid", "voltage_l1", GapReason.INVALID_VALUE)
+        }
+        assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_a_link_nobody_listens_on_is_a_connect_gap_and_comes_back(tmp_path: Path) -> None:
+    async with device() as gone:
+        port = gone.port
+    config = make_site(tmp_path, {"a": (1, 2)}, port_of={"a": port})
+    reader = ReadingsReader(config.store_dir)
+    async with collecting(config):
+        await asyncio.sleep(0.5)
+        async with device(port=port):
+            await until(lambda: reads(reader, "a-1") >= 2 and reads(reader, "a-2") >= 2)
+    assert reasons(reader, "a-1")[GapReason.CONNECT] >= 2
+    assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_late_answers_never_become_values_and_others_go_on(tmp_path: Path) -> None:
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        if ask.unit == 1 and ask.number % 3 == 0:
+            await asyncio.sleep(0.2)  # after the timeout of 0.15 s
+        writer.write(ask.honest)
+
+    async with device(manner) as meter, device() as other:
+        config = make_site(
+            tmp_path,
+            {"a": (1,), "b": (1,)},
+            port_of={"a": meter.port, "b": other.port},
+            every="{power: 200ms, energy: 1s}",
+        )
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 6)
+        for poll in reader.polls_since(0, 10_000):
+            group = reader.groups()[poll.group]
+            assert poll.words == b"".join(doubles.words(1, b.address, b.count) for b in group.blocks)
+        assert reasons(reader, "a-1")[GapReason.TIMEOUT] >= 1
+        assert set(reasons(reader, "b-1")) <= {GapReason.COLLECTOR_DOWN_CLEAN}
+        assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_a_restart_accounts_for_the_time_between(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        for _ in range(2):
+            before = reads(reader, "a-1")
+            async with collecting(config):
+                await until(lambda before=before: reads(reader, "a-1") >= before + 3)  # type: ignore[misc]
+            await asyncio.sleep(0.35)
+    first, second = reader.epochs()
+    assert first.stop_ms == second.start_ms
+    assert reasons(reader, "a-1")[GapReason.COLLECTOR_DOWN_CLEAN] >= 3
+    assert accounted(reader) == due_by_contract(reader)
+    assert len(reader.infos()[GRID_POWER]) == 1  # nothing about the register changed
+
+
+async def test_counters_declare_their_register(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        async with collecting(config):
+            pass
+    [info] = ReadingsReader(config.store_dir).infos()["grid", "active_energy_import"]
+    assert (info.data_type, info.modulus, info.device, info.profile) == (
+        "uint32",
+        Fraction(2**32, 1000),
+        "a-1",
+        "test-meter",
+    )
+    assert info.step(5_000_000) == info.scale == Fraction(1, 1000)

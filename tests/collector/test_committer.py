@@ -1,0 +1,118 @@
+"""The committing thread: groups what comes, tells after the commit and never before, retries a failing store."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.committer import Committer
+from metering.reading import Column, Lane, Poll, PollGroup
+from metering.store import StoreError
+from metering.store.readings import ReadingsWriter
+from metering.store.readings_reader import ReadingsReader
+
+GROUP = PollGroup(
+    "meter", "power", (Column("grid", "active_power"),), (), 1000, quarter=False, profile="p", profile_hash="h"
+)
+
+
+def poll(number: int, tick: int) -> Poll:
+    return Poll(number, 1000 + tick, 1, tick, Lane.CADENCE, (float(tick),), b"")
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Any:
+    one = ReadingsWriter(tmp_path, "test")
+    yield one
+    one.close()
+
+
+def test_what_comes_together_is_one_transaction_and_told_afterwards(tmp_path: Path, writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    commits: list[int] = []
+    seen: list[int] = []
+    real = writer.commit
+    writer.commit = lambda *a, **k: (commits.append(len(a[0])), real(*a, **k))[1]  # type: ignore[method-assign]
+    committer = Committer(writer, 0.05)
+    for tick in range(20):
+        committer.add(
+            polls=[poll(number, tick)],
+            ledger=((1, number, Lane.CADENCE), tick + 1),
+            told=(lambda: seen.append(len(ReadingsReader(tmp_path).polls_since(0, 100)))) if tick == 19 else None,
+        )
+    committer.start()
+    assert committer.stop(10)
+    assert commits == [20]
+    assert seen == [20]
+    assert (committer.committed, writer.ledger(1)) == (20, {(number, Lane.CADENCE): 20})
+
+
+def test_many_unacknowledged_messages_are_committed_at_once(writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    committer = Committer(writer, 3600)
+    committer.start()
+    told = threading.Semaphore(0)
+    for tick in range(8):
+        committer.add(polls=[poll(number, tick)], told=told.release)
+    assert all(told.acquire(timeout=10) for _ in range(8))
+    assert committer.stop(10)
+
+
+def test_a_failing_store_is_retried_and_nothing_is_told_before_it_works(writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    real, failures, told = writer.commit, [StoreError("disk full")] * 3, []
+
+    def commit(*args: Any) -> int:
+        if failures:
+            assert told == []
+            raise failures.pop()
+        return real(*args)
+
+    writer.commit = commit  # type: ignore[method-assign]
+    committer = Committer(writer, 0.0)
+    committer.add(polls=[poll(number, 0)], told=lambda: told.append(1))
+    committer.start()
+    assert committer.stop(10)
+    assert (told, committer.committed, failures) == ([1], 1, [])
+
+
+def test_an_error_in_an_acknowledgement_does_not_end_the_commits(writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    committer = Committer(writer, 0.0)
+    committer.start()
+
+    def broken() -> None:
+        raise OSError("broker gone")
+
+    committer.add(polls=[poll(number, 0)], told=broken)
+    assert committer.call(lambda w: w.last_seq).result(10) == 1
+    committer.add(polls=[poll(number, 1)])
+    assert committer.call(lambda w: w.last_seq).result(10) == 2
+    assert committer.stop(10)
+
+
+def test_a_call_gives_back_its_error(writer: ReadingsWriter) -> None:
+    committer = Committer(writer, 0.0)
+    committer.start()
+    with pytest.raises(ZeroDivisionError):
+        committer.call(lambda w: 1 // 0).result(10)
+    assert committer.stop(10)
+
+
+def test_a_store_that_never_takes_the_rest_is_told_by_stop(writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    release = threading.Event()
+
+    def commit(*args: Any) -> int:
+        if not release.is_set():
+            raise StoreError("read-only file system")
+        return 0
+
+    writer.commit = commit  # type: ignore[method-assign]
+    committer = Committer(writer, 0.0)
+    committer.add(polls=[poll(number, 0)])
+    committer.start()
+    assert not committer.stop(0.3)
+    release.set()
+    assert committer.stop(10)
