@@ -6,7 +6,7 @@ from dataclasses import dataclass
 Scalar = float | int | str | bool
 Series = tuple[str, tuple[tuple[str, str], ...]]  # (measurement, sorted tags)
 
-KEY = r'(?:\\[,= ]|[^,= \\"\n\r])(?:\\[,= ]|[^,= \\\n\r])*'
+KEY = r"(?:\\[,= ]|[^,= \\\n\r])+"
 NAME = r"(?![#_])(?:\\[, ]|[^, \\\n\r])+"
 NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 VALUE = rf'(?:-?\d+i|{NUMBER}|true|false|"(?:\\["\\]|[^"\\\n\r])*")'
