@@ -1,62 +1,26 @@
 """site.yaml: what one factory is and how it is reached, as frozen models; its checks name the line and the mend."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from metering.config import ConfigError, Document, Fault, Strict, read, validate
+from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text
+from metering.imports import ImportSection, import_faults
 from metering.quantity import quantity
 from metering.site import MeteringPoint, Role, Site, tree_faults
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
-_SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
-
-
-def duration_ms(text: Any) -> int:
-    """A duration as people write it ("1s", "500 ms", "15min") in milliseconds."""
-    found = _DURATION.fullmatch(str(text).strip())
-    if not found:
-        raise ValueError(f"cannot read duration {text!r}; write 500ms, 1s, 15min, 1h or 1d")
-    ms = Fraction(found[1]) * _SECONDS[found[2]] * 1000
-    if ms.denominator != 1 or ms <= 0:
-        raise ValueError(f"duration {text!r} must be a whole positive number of milliseconds")
-    return int(ms)
-
-
-def _fraction(text: Any) -> Fraction:
-    try:
-        return Fraction(str(text))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"cannot read ratio {text!r}; write 200, 0.5 or 200/5") from None
-
-
-def _name(text: Any) -> Any:
-    return {"zh": text, "en": text} if isinstance(text, str) else text
-
-
-Duration = Annotated[int, BeforeValidator(duration_ms)]
-Ratio = Annotated[Fraction, BeforeValidator(_fraction), Field(gt=0)]
-Text = Annotated[str, BeforeValidator(str)]
-
-
-class Name(Strict):
-    """A name in both languages."""
-
-    zh: str = ""
-    en: str = ""
-
-
-Named = Annotated[Name, BeforeValidator(_name)]
+__all__ = [
+    "DeclaredFactor", "Device", "Duration", "ForwardSection", "GridSection", "Identifier", "Link", "Name", "Named",
+    "Point", "Ratio", "SiteConfig", "SiteFile", "SiteSection", "StoreSection", "Text", "load_site",
+]  # fmt: skip
 
 
 class GridSection(Strict):
@@ -155,38 +119,12 @@ class Point(Strict):
         )  # fmt: skip
 
 
-class ImportColumn(Strict):
-    """One column of a file: which series it fills, in which unit."""
-
-    column: str
-    point: Identifier
-    quantity: str
-    unit: str
-    factor_of: str = ""  # for co2_reported: the quantity whose factor the column implies
-
-
-class ImportSection(Strict):
-    """How to read one kind of CSV file; what is odd in it is declared, never guessed."""
-
-    id: Identifier = "file"
-    encoding: str = "utf-8-sig"
-    delimiter: str = ","
-    time_column: str
-    time_format: str
-    interval: Duration
-    stamp: Literal["start", "end"] = "end"
-    midnight: Literal["as_written", "end_of_day"] = "as_written"  # 00:00 of the same date closes that day
-    columns: tuple[ImportColumn, ...]
-    ignore: tuple[str, ...] = ()
-    checks: dict[str, str] = Field(default_factory=dict)
-
-
 class DeclaredFactor(Strict):
     """An emission factor the site itself declares (status `declared`)."""
 
     id: Identifier
     activity: str
-    value: Annotated[Decimal, BeforeValidator(lambda v: Decimal(str(v)))]
+    value: Annotated[Number, Field(ge=0)]
     unit: str
     gas: Literal["co2_only", "co2e"] = "co2_only"
     method: str = "location_based"
@@ -297,7 +235,7 @@ def _reference_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
                 ("points", index, "device"), f"no device {point.device!r}", "name a device of this file"
             )
         yield from _quantity_faults(document, index, point)
-    yield from _import_faults(document, file)
+    yield from import_faults(document, file.imports, frozenset(p.id for p in file.points))
 
 
 def _quantity_faults(document: Document, index: int, point: Point) -> Iterator[Fault]:
@@ -306,18 +244,3 @@ def _quantity_faults(document: Document, index: int, point: Point) -> Iterator[F
             quantity(name)
         except ValueError as error:
             yield document.fault(("points", index, "quantities"), str(error), "see docs for the table of quantities")
-
-
-def _import_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
-    points = {p.id for p in file.points}
-    for number, section in enumerate(file.imports):
-        for index, column in enumerate(section.columns):
-            where = ("imports", number, "columns", index)
-            if column.point not in points:
-                yield document.fault(
-                    (*where, "point"), f"no metering point {column.point!r}", "declare it under points:"
-                )
-            try:
-                quantity(column.quantity)
-            except ValueError as error:
-                yield document.fault((*where, "quantity"), str(error), "see docs for the table of quantities")
