@@ -1,0 +1,1 @@
+"""The commands of `zcf`: each parses its words and prints; what is heavy is imported when it runs."""

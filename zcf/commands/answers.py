@@ -1,0 +1,112 @@
+"""`zcf balance` and `zcf score`: the answers of a site's store, computed and never written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from analytics.service import FactoryService
+
+SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
+Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
+
+SIGNS = {"MET": "[green]✔ MET[/]", "NOT_MET": "[red]✘ NOT MET[/]", "UNDETERMINED": "[yellow]? UNDETERMINED[/]"}
+
+
+def _service(site: Path) -> "FactoryService":
+    from analytics.service import FactoryService
+    from metering.sitefile import load_site
+
+    return FactoryService(load_site(site))
+
+
+def balance(
+    site: SiteFile,
+    period: Annotated[str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")]
+    = "month",
+    lang: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """The carbon balance of a period, line by line, location- and market-based."""
+    try:
+        document = _service(site).balance(period)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period") from None
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        _show_balance(document, lang)
+
+
+def _show_balance(document: Mapping[str, Any], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=None, header_style="bold", title=f"{document['site']} · {document['period']['label']}")
+    for name in ("where", "scope", "method", "gas", "activity", "factor", "status", "tCO2"):
+        table.add_column(name, justify="right" if name in {"activity", "tCO2"} else "left")
+    for line in document["lines"]:
+        activity, factor = line["activity"], line["factor"]
+        table.add_row(
+            line["name"][lang], str(line["scope"]), line["method"], line["gas"],
+            f"{activity['value']:,.1f} {activity['unit']}", f"{factor['value']} {factor['unit']} ({factor['year']})",
+            line["status"], f"{line['kg'] / 1000:,.3f}",
+        )  # fmt: skip
+    console.print(table)
+    for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
+        total = document["totals"][key]
+        console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e")
+    if document["provisional"]:
+        console.print("[yellow]provisional:[/] not everything is settled yet")
+    for fault in document["faults"]:
+        console.print(f"[yellow]not counted:[/] {fault['where']}: {fault[lang]}")
+
+
+def score(
+    site: SiteFile,
+    standard: Annotated[str | None, typer.Option("--standard", help="A standard's id; else the site's first.")] = None,
+    lang: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Every criterion of a standard: met, not met, or undetermined, each with its reason."""
+    try:
+        document = _service(site).score(standard)
+    except LookupError as error:
+        raise typer.BadParameter(str(error.args[0] if error.args else error), param_hint="--standard") from None
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        _show_score(document, lang)
+
+
+def _show_score(document: Mapping[str, Any], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=None, header_style="bold", title=str(document["standard"]["name"][lang]))
+    for name in ("criterion", "verdict", "value", "threshold", "status", "why"):
+        table.add_column(name, justify="right" if name in {"value", "threshold"} else "left")
+    for verdict in document["verdicts"]:
+        table.add_row(
+            verdict["name"][lang], SIGNS[verdict["outcome"]], _amount(verdict["value"], verdict["unit"]),
+            f"{verdict['op']} {_amount(verdict['threshold'], '')}" if verdict["threshold"] is not None else "–",
+            str(verdict["threshold_status"] or ""), verdict["reason"][lang],
+        )  # fmt: skip
+    console.print(table)
+    counts = ", ".join(f"{count} {name}" for name, count in document["counts"].items())
+    console.print(f"self-assessment: {counts}")
+
+
+def _amount(value: object, unit: str | None) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.4g} {unit or ''}".strip()
+    return "–" if value is None else str(value)
+
+
+COMMANDS = {"balance": balance, "score": score}

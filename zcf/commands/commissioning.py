@@ -1,0 +1,82 @@
+"""`zcf check` and `zcf devices`: before the first reading."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from zcf.check import LinkLoad
+
+SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
+
+
+def check(site: SiteFile, as_json: AsJson = False) -> None:
+    """Check a site file and everything it names: every fault at once with file:line, and the load of each link."""
+    from analytics.factor_files import declared_factors, load_table
+    from metering.sitefile import load_site
+    from zcf.check import loads
+
+    config = load_site(site)
+    found = loads(config)
+    load_table(declared=declared_factors(config.file.factors))
+    if as_json:
+        body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}
+        print(json.dumps({"ok": True, **body, "links": [load.body() for load in found]}, ensure_ascii=False))
+        return
+    _show_loads(found)
+    values, size = (sum(load.body()[key] for load in found) for key in ("values_per_day", "disk_bytes_per_day"))
+    print(f"{site}: no fault. {len(config.file.devices)} devices, {len(config.site.points)} metering points,")
+    print(f"{values:,} values and about {size / 1e6:,.0f} MB a day.")
+
+
+def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from zcf.check import advice
+
+    table = Table(box=None, header_style="bold")
+    table.add_column("link")
+    for name in ("devices", "requests a sweep", "sweep ms", "bus", "bus at 9600 Bd", "values a day", "MB a day"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for load in found:
+        told = load.body()
+        polled = load.type == "tcp"
+        table.add_row(
+            f"{load.id} ({load.where})", str(load.devices), str(told["requests_per_sweep"]) if polled else "–",
+            f"{told['sweep_ms']:.0f}" if polled else "–", f"{load.tcp_share:.0%}" if polled else "–",
+            f"{load.serial_share:.0%}" if polled else "–", f"{told['values_per_day']:,}",
+            f"{told['disk_bytes_per_day'] / 1e6:.1f}", advice(load),
+        )  # fmt: skip
+    Console().print(table)
+
+
+def devices(as_json: AsJson = False) -> None:
+    """List the device profiles at hand, and how well each one is proved."""
+    from collector.profile import all_profiles
+
+    profiles = all_profiles()
+    if as_json:
+        rows = [
+            {"id": p.id, "manufacturer": p.manufacturer, "model": p.model, "category": p.category,
+             "protocol": p.protocol, "points": len(p.points), "proof": p.proof.kind, "evidence": p.proof.evidence}
+            for p in profiles
+        ]  # fmt: skip
+        print(json.dumps({"profiles": rows}, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("profile", "device", "category", "protocol", "points", "proof"):
+        table.add_column(name, justify="right" if name == "points" else "left")
+    for p in profiles:
+        table.add_row(p.id, f"{p.manufacturer} {p.model}", p.category, p.protocol, str(len(p.points)), p.proof.kind)
+    Console().print(table)
+
+
+COMMANDS = {"check": check, "devices": devices}

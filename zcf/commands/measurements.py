@@ -1,0 +1,22 @@
+"""`zcf bench`: this product's speed beside its alternatives, in one run on this machine; quote the ratios."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Measure beside the alternatives, in one run; quote the ratios.")
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+
+
+@app.command("collect")
+def collect(
+    devices: Annotated[int, typer.Option("--devices", min=1, max=500, help="Simulated devices.")] = 50,
+    values: Annotated[int, typer.Option("--values", min=1, max=2000, help="float32 values a device.")] = 100,
+    seconds: Annotated[int, typer.Option("--seconds", min=2, help="How long each one runs [s].")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Polling: our collector beside pymodbus reading point by point, and block by block."""
+    from zcf.bench.collect import compare, show
+
+    found = compare(devices, values, seconds)
+    show(found, as_json=as_json)

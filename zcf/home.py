@@ -1,0 +1,125 @@
+"""The folder of one demo: its site and plant with free ports, its faults, its past; kept from one start to the next."""
+
+import json
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from metering.period import from_ms
+from metering.sitefile import load_site
+from metering.store.readings import readings_path, writing
+from simulators.config import LinkSection, PlantFile, load_plant
+from simulators.faultfile import load_faults
+from simulators.history import write_history
+from simulators.prepare import with_ports, with_start
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "example"
+DAY_MS = 86_400_000
+PAGE_PORT = 8080
+# Faults count from an instant after the history is written, which takes about so long [ms].
+LEAD_MS = 5_000
+LEAD_PER_DAY_MS = 150
+
+
+class Home:
+    """Where a demo keeps everything; every command works on its site.yaml."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.site, self.plant, self.faults = (self.folder / f"{name}.yaml" for name in ("site", "plant", "faults"))
+        self.truth, self.logs = self.folder / "truth", self.folder / "logs"
+        self._state = self.folder / "demo.json"
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What was decided on an earlier start."""
+        return json.loads(self._state.read_text()) if self._state.exists() else {}
+
+    def note(self, **more: Any) -> None:
+        """Keep a decision for the next start."""
+        text = json.dumps({**self.state, **more}, indent=1)
+        self._state.with_suffix(".new").write_text(text)
+        self._state.with_suffix(".new").replace(self._state)
+
+    def prepare(self, days: int, faults: Path | None, now_ms: int) -> None:
+        """Make or check the folder's files; ConfigError when one of them cannot be used."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._take_faults(faults)
+        if not self.plant.exists():
+            anchor = (from_ms(now_ms) - timedelta(days=days + 2)).date()
+            start_ms = now_ms + LEAD_MS + days * LEAD_PER_DAY_MS
+            text = (EXAMPLE / "plant.yaml").read_text(encoding="utf-8")
+            self.plant.write_text(with_start(text, anchor, start_ms), encoding="utf-8")
+        if not self.site.exists():
+            shutil.copyfile(EXAMPLE / "site.yaml", self.site)
+        plant = load_plant(self.plant)
+        if self.faults.exists():
+            load_faults(self.faults, plant)
+        self._settle_ports(plant)
+        load_site(self.site)
+
+    def _take_faults(self, faults: Path | None) -> None:
+        if faults is None:
+            return
+        if self.plant.exists() and (not self.faults.exists() or self.faults.read_bytes() != faults.read_bytes()):
+            message = f"{self.folder} already holds a demo with other faults; take another --dir"
+            raise typer.BadParameter(message, param_hint="--faults")
+        shutil.copyfile(faults, self.faults)
+
+    def _settle_ports(self, plant: PlantFile) -> None:
+        """Keep the ports of the last start where they are still free; take free ones else, in both files."""
+        known = self.state.get("ports", {})
+        with ExitStack() as held:
+            ports = {link.id: _port(held, known.get(link.id), link) for link in plant.links}
+        if ports != known:
+            for path in (self.plant, self.site):
+                path.write_text(with_ports(path.read_text(encoding="utf-8"), ports), encoding="utf-8")
+            self.note(ports=ports)
+
+    def page_port(self, wanted: int | None) -> int:
+        """The page's port: the one asked for, else the last one, else the usual one, else any free one."""
+        if wanted:
+            return wanted
+        with ExitStack() as held:
+            port = _bound(held, "127.0.0.1", self.state.get("page_port") or PAGE_PORT) or _bound(held, "127.0.0.1", 0)
+        self.note(page_port=port)
+        return port
+
+    def write_past(self, days: int, until_ms: int, progress: Callable[[int], None]) -> int:
+        """The history, once: a past that was broken off is written again, one that is there stays; polls written."""
+        config = load_site(self.site)
+        if "history" in self.state or not days:
+            return 0
+        if readings_path(config.store_dir).exists():
+            shutil.rmtree(readings_path(config.store_dir).parent)
+        plant = load_plant(self.plant)
+        faults = load_faults(self.faults, plant) if self.faults.exists() else ()
+        start_ms = until_ms - days * DAY_MS
+        with writing(config.store_dir, "zcf demo") as writer:
+            truth = self.truth / "history.bin"
+            polls = write_history(writer, plant, config, start_ms, until_ms, truth, faults, progress)
+        self.note(history={"from_ms": start_ms, "until_ms": until_ms, "polls": polls})
+        return polls
+
+
+def utc_ms() -> int:
+    """Now [ms UTC]."""
+    return int(datetime.now(UTC).timestamp() * 1000)
+
+
+def _port(held: ExitStack, known: int | None, link: LinkSection) -> int:
+    return (known and _bound(held, link.host, known)) or _bound(held, link.host, 0)
+
+
+def _bound(held: ExitStack, host: str, port: int) -> int:
+    """The port if it is free (0: any), held until all are chosen; else 0."""
+    try:
+        return int(held.enter_context(socket.create_server((host, port))).getsockname()[1])
+    except OSError:
+        return 0

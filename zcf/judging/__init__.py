@@ -1,0 +1,1 @@
+"""The parts of the judge; like it, they use nothing of analytics."""
