@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.segments import Exchange, OpenItem, Segment, segments
 from metering.period import QUARTER_MS
-from metering.reading import Columns, SeriesInfo
+from metering.reading import MICRO, Columns, Quality, SeriesInfo
 
 Int = NDArray[np.int64]
 _SAFE_GAP_MS = 2_000_000_000  # below this, remainder x time stays inside int64
@@ -183,3 +183,13 @@ def amounts(readings: Columns) -> Intervals:
 def _share(value: Int, passed: Int, span: Int) -> Int:
     whole, rest = np.divmod(value, span)
     return np.asarray(whole * passed + (rest * passed) // span, np.int64)
+
+
+def means(readings: Columns) -> Intervals:
+    """Readings of a gauge -> their plain mean in each quarter-hour that holds any [micro]."""
+    keep = readings.quality != Quality.INVALID
+    starts, index = np.unique(readings.time_ms[keep] // QUARTER_MS * QUARTER_MS, return_inverse=True)
+    count = np.bincount(index, minlength=len(starts))
+    mean = np.bincount(index, weights=readings.value[keep].astype(np.float64), minlength=len(starts)) / count
+    none = np.zeros(len(starts), np.int64)
+    return Intervals(starts, np.rint(mean * MICRO).astype(np.int64), none, np.zeros(len(starts), np.uint8))

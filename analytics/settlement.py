@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.intervals import Flag, Intervals, Settlement, amounts, empty, settle
+from analytics.intervals import Flag, Intervals, Settlement, amounts, empty, means, settle
 from analytics.segments import LOOK_AHEAD, Exchange, OpenItem
 from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
@@ -19,6 +19,8 @@ WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound 
 CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
 DAY_MS = 86_400_000
 
+GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
+
 Span = tuple[int, int]
 
 
@@ -30,6 +32,11 @@ class Settled:
     intervals: Intervals
     tail: Intervals | None  # None = the span does not reach the newest reading
     open_items: tuple[OpenItem, ...]
+
+
+def is_settled(key: SeriesKey) -> bool:
+    """Whether a series is kept by quarter-hour: all counters and amounts, and the gauges indicators ask for."""
+    return quantity(key[1]).kind is not Kind.GAUGE or key[1] in GAUGES
 
 
 def exchanges_of(entries: EntriesReader) -> dict[SeriesKey, list[Exchange]]:
@@ -52,7 +59,7 @@ class Settler:
 
     def settle(self, touched: Mapping[SeriesKey, Span]) -> Iterator[dict[SeriesKey, Settled]]:
         """Settle again what touched spans [ms UTC] can have changed, a month at a time."""
-        keys = {key: span for key, span in touched.items() if quantity(key[1]).kind is not Kind.GAUGE}
+        keys = {key: span for key, span in touched.items() if is_settled(key)}
         while keys:
             start = min(low for low, _ in keys.values())
             end = start + WINDOW_MS
@@ -72,9 +79,10 @@ class Settler:
         return infos[-1].cadence_ms if infos else QUARTER_MS
 
     def _one(self, key: SeriesKey, read: "_Read", touched: Span) -> Settled:
-        if quantity(key[1]).kind is Kind.DELTA:
-            span = (touched[0] // QUARTER_MS * QUARTER_MS, -(-touched[1] // QUARTER_MS) * QUARTER_MS + QUARTER_MS)
-            return Settled(span, amounts(read.columns).within(*span), None, ())
+        if quantity(key[1]).kind is not Kind.COUNTER:
+            told = amounts if quantity(key[1]).kind is Kind.DELTA else means
+            span = (touched[0] // QUARTER_MS * QUARTER_MS, touched[1] // QUARTER_MS * QUARTER_MS + QUARTER_MS)
+            return Settled(span, told(read.columns).within(*span), None, ())
         span = read.affected(touched)
         if not read.covers(span):  # readings lie further apart than their cadence says
             wider = (min(span[0], read.span[0]), max(span[1], read.span[1]))

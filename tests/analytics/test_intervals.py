@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.intervals import Flag, amounts, settle
+from analytics.intervals import Flag, amounts, means, settle
 from analytics.segments import Exchange
 from metering.period import QUARTER_MS
 from metering.reading import Columns, SeriesInfo
@@ -152,3 +152,10 @@ def test_a_gap_of_any_length_stays_inside_int64(gap_days: int):
     end = gap_days * 96 * Q + 1
     found = settle(columns([(1, 0), (end, 10**15)]), [info()])
     assert int(found.intervals.energy.sum() + found.tail.energy.sum()) == 10**15
+
+
+def test_a_gauge_is_told_by_the_mean_of_what_was_read_in_the_quarter():
+    times = np.array([0, 60_000, Q, 3 * Q], np.int64)
+    found = means(Columns(times, np.array([1.0, 2.0, 7.5, 0.1]), np.array([0, 0, 0, 3], np.uint8)))
+    assert found.start_ms.tolist() == [0, Q]
+    assert found.energy.tolist() == [1_500_000, 7_500_000]
