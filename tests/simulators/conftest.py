@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metering.config import read, validate
-from simulators.config import PlantFile
+from simulators.config import PlantFile, load_plant
 from simulators.plant import Plant
 from simulators.works import Works
 
@@ -14,9 +13,13 @@ EXAMPLE = Path(__file__).parents[2] / "deploy/example/plant.yaml"
 
 
 @pytest.fixture(scope="session")
-def works() -> Works:
-    document = read(EXAMPLE)
-    return validate(document, PlantFile).freeze()
+def plant_file() -> PlantFile:
+    return load_plant(EXAMPLE)
+
+
+@pytest.fixture(scope="session")
+def works(plant_file: PlantFile) -> Works:
+    return plant_file.freeze()
 
 
 @pytest.fixture(scope="session")
