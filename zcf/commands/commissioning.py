@@ -39,20 +39,22 @@ def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
     from zcf.check import advice
 
     table = Table(box=None, header_style="bold")
-    table.add_column("link")
-    for name in ("devices", "requests a sweep", "sweep ms", "bus", "bus at 9600 Bd", "values a day", "MB a day"):
-        table.add_column(name, justify="right")
-    table.add_column("")
+    table.add_column("link", no_wrap=True)
+    for name in ("devices", "requests", "sweep ms", "busy", "at 9600 Bd", "values/day", "MB/day"):
+        table.add_column(name, justify="right", no_wrap=True)
     for load in found:
         told = load.body()
         polled = load.type == "tcp"
         table.add_row(
-            f"{load.id} ({load.where})", str(load.devices), str(told["requests_per_sweep"]) if polled else "–",
+            load.id, str(load.devices), str(told["requests_per_sweep"]) if polled else "–",
             f"{told['sweep_ms']:.0f}" if polled else "–", f"{load.tcp_share:.0%}" if polled else "–",
             f"{load.serial_share:.0%}" if polled else "–", f"{told['values_per_day']:,}",
-            f"{told['disk_bytes_per_day'] / 1e6:.1f}", advice(load),
+            f"{told['disk_bytes_per_day'] / 1e6:.1f}",
         )  # fmt: skip
     Console().print(table)
+    for load in found:
+        if said := advice(load):
+            print(f"{load.id} ({load.where}): {said}")
 
 
 def devices(as_json: AsJson = False) -> None:
@@ -73,7 +75,7 @@ def devices(as_json: AsJson = False) -> None:
 
     table = Table(box=None, header_style="bold")
     for name in ("profile", "device", "category", "protocol", "points", "proof"):
-        table.add_column(name, justify="right" if name == "points" else "left")
+        table.add_column(name, justify="right" if name == "points" else "left", no_wrap=True)
     for p in profiles:
         table.add_row(p.id, f"{p.manufacturer} {p.model}", p.category, p.protocol, str(len(p.points)), p.proof.kind)
     Console().print(table)

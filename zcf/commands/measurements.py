@@ -11,7 +11,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of
 @app.command("collect")
 def collect(
     devices: Annotated[int, typer.Option("--devices", min=1, max=500, help="Simulated devices.")] = 50,
-    values: Annotated[int, typer.Option("--values", min=1, max=2000, help="float32 values a device.")] = 100,
+    values: Annotated[int, typer.Option("--values", min=1, max=60, help="float32 values a device.")] = 60,
     seconds: Annotated[int, typer.Option("--seconds", min=2, help="How long each one runs [s].")] = 20,
     as_json: AsJson = False,
 ) -> None:

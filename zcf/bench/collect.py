@@ -1,0 +1,117 @@
+"""`zcf bench collect`: the collector beside the obvious alternatives, one after the other on the same devices."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from metering.quantity import QUANTITIES, Kind
+from zcf.bench.contestants import CONTESTANTS
+from zcf.supervisor import ROOT
+
+GAUGES = tuple(q for q in QUANTITIES.values() if q.kind is Kind.GAUGE)  # a device has one of each
+US = "zcf collect"
+
+
+def compare(devices: int, values: int, seconds: int) -> dict[str, Any]:
+    """What each contestant used to read so many devices of so many float32 once a second."""
+    if values > len(GAUGES):
+        raise ValueError(f"a device has one value of each quantity: at most {len(GAUGES)}")
+    found: dict[str, dict[str, Any]] = {}
+    with world(devices) as (ports, sink), tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
+        site = write_site(Path(folder), ports, values)
+        spec = {"ports": ports, "sink": sink, "site": str(site), "values": values, "seconds": seconds}
+        for name in CONTESTANTS:
+            found[name] = _figures(_run(name, spec))
+    ours = found[US]["cpu_s_per_million_values"]
+    for row in found.values():
+        row["cpu_ratio_to_ours"] = round(row["cpu_s_per_million_values"] / ours, 2)
+    return {"devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found}
+
+
+def _figures(used: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "values": used["values"],
+        "values_per_s": round(used["values"] / used["wall_s"]),
+        "cpu_s_per_million_values": round(used["cpu_s"] / max(used["values"], 1) * 1e6, 2),
+        "cpu_share": round(used["cpu_s"] / used["wall_s"], 4),
+        "rss_mb": round(used["rss_mb"], 1),
+    }
+
+
+def _environment() -> dict[str, str]:
+    paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    kept = {name: value for name, value in os.environ.items() if name != "ZCF_STORE"}
+    return {**kept, "PYTHONPATH": paths}
+
+
+@contextmanager
+def world(devices: int) -> Iterator[tuple[list[int], str]]:
+    """Simulated devices and a sink in a process of their own, so that they cost the contestants nothing."""
+    words = [sys.executable, "-P", "-m", "zcf.bench.world", str(devices)]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment())
+    try:
+        told = json.loads(process.stdout.readline() if process.stdout else "{}")
+        yield told["devices"], f"http://127.0.0.1:{told['sink']}"
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    words = [sys.executable, "-P", "-m", "zcf.bench.contestants", name, json.dumps(spec)]
+    told = subprocess.run(words, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return answer
+
+
+def write_site(folder: Path, ports: list[int], values: int) -> Path:
+    """A site file over the simulated devices, and the profile they share."""
+    (folder / "profiles").mkdir()
+    points = "\n".join(
+        f'  - {{quantity: {q.name}, fc: 3, address: {2 * i}, type: float32, unit: "{q.unit}", scale: 0.5, class: power,'
+        " source: made up for the bench, status: single_source}"
+        for i, q in enumerate(GAUGES[:values])
+    )
+    (folder / "profiles" / "bench-device.yaml").write_text(
+        "id: bench-device\nmanufacturer: none\nmodel: bench\ncategory: meter\nprotocol: modbus\n"
+        f"points:\n{points}\nproof: {{kind: single_source, evidence: made up}}\nsources: [zcf bench collect]\n",
+        encoding="utf-8",
+    )
+    links = "\n".join(f"  - {{id: l{i}, type: tcp, port: {port}}}" for i, port in enumerate(ports))
+    devices = "\n".join(
+        f"  - {{id: d{i}, profile: bench-device, link: l{i}, unit: 1, every: {{power: 1s}}}}" for i in range(len(ports))
+    )
+    tree = "\n".join(f"  - {{id: p{i}, role: grid, device: d{i}}}" for i in range(len(ports)))
+    site = folder / "site.yaml"
+    site.write_text(
+        f"site: {{id: bench, timezone: Asia/Shanghai}}\nlinks:\n{links}\ndevices:\n{devices}\npoints:\n{tree}\n",
+        encoding="utf-8",
+    )
+    return site
+
+
+def show(found: dict[str, Any], *, as_json: bool) -> None:
+    """The comparison as one JSON object, or as a table."""
+    if as_json:
+        print(json.dumps(found))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{found['devices']} devices x {found['values_per_device']} float32, once a second, {found['seconds']} s"
+    table = Table(box=None, header_style="bold", title=title)
+    table.add_column("contestant", no_wrap=True)
+    for name in ("values/s", "CPU s per million", "x ours", "of a core", "MB"):
+        table.add_column(name, justify="right")
+    for name, row in found["contestants"].items():
+        table.add_row(
+            name, f"{row['values_per_s']:,}", f"{row['cpu_s_per_million_values']:.2f}",
+            f"{row['cpu_ratio_to_ours']:.1f}", f"{row['cpu_share']:.1%}", f"{row['rss_mb']:.0f}",
+        )  # fmt: skip
+    Console().print(table)
