@@ -42,7 +42,7 @@ class Residual:
     @property
     def percent(self) -> float | None:
         """The residual as a share of the inflow [%]."""
-        return 100 * self.total / self.inflow if self.inflow else None
+        return 100 * (self.total / self.inflow) if self.inflow else None
 
     @property
     def within(self) -> bool:

@@ -1,0 +1,158 @@
+"""Indicators of the data itself: how complete, how automatic, how traceable, how well the tree closes."""
+
+import math
+
+import numpy as np
+
+from analytics.factors import Gas, Method
+from analytics.grid import on_grid
+from analytics.indicator_inputs import Indicator, Inputs, Scale, coal_equivalent, covered, unknown
+from analytics.intervals import Flag
+from analytics.lines import BalanceLine
+from analytics.terms import Sentence, Status, weakest
+from analytics.tree import residuals
+from metering.quantity import QUANTITIES, Kind
+from metering.site import MeteringPoint, Role
+
+AUTOMATIC = frozenset({"live", "history"})
+
+
+def _required(inputs: Inputs) -> list[MeteringPoint]:
+    """The metering points of the site; virtual ones and the weather are not required."""
+    virtual = {p.id for p in inputs.flows.site.points if p.device is None and p.parent is not None}
+    return [p for p in inputs.flows.site.points if p.role is not Role.AMBIENT and p.id not in virtual]
+
+
+def _automatic(point: MeteringPoint, inputs: Inputs) -> bool:
+    names = [key for key in inputs.flows.series if key[0] == point.id]
+    if point.device is None or not names:
+        return False
+    return any(inputs.origins.get(key, "live") in AUTOMATIC for key in names)
+
+
+def auto_collection_rate(inputs: Inputs) -> Indicator:
+    """Metering points read automatically over those required [%]."""
+    points = _required(inputs)
+    if not points:
+        return unknown("auto_collection_rate", "%", "没有测点。", "There are no metering points.")
+    good = [p for p in points if _automatic(p, inputs)]
+    return Indicator(
+        "auto_collection_rate", 100 * (len(good) / len(points)), "%", None, tuple(p.id for p in points), Status.NONE,
+        Scale(len(points) / 100, "points"),
+    )  # fmt: skip
+
+
+def auto_collection_rate_energy(inputs: Inputs) -> Indicator:
+    """The same weighted by the boundary's energy in coal equivalent [%]."""
+    id_ = "auto_collection_rate_energy"
+    total = good = 0.0
+    for one in inputs.flows.activities:
+        amount = one.flow.total()
+        name = _coal_name(one.activity)
+        tce = coal_equivalent(inputs, name, amount.micro, amount.unit)
+        if isinstance(tce, Sentence):
+            return Indicator(id_, None, "%", tce, (one.point,))
+        total += tce[0]
+        good += tce[0] if _automatic(inputs.flows.site.point(one.point), inputs) else 0.0
+    if total <= 0:
+        return unknown(id_, "%", "没有用能。", "No energy was used.")
+    return Indicator(id_, 100 * (good / total), "%", None, tuple(a.point for a in inputs.flows.activities))
+
+
+def _coal_name(activity: str) -> str:
+    return activity.split(".", maxsplit=1)[0] if activity.startswith(("electricity.", "heat.")) else activity
+
+
+def data_completeness(inputs: Inputs) -> Indicator:
+    """Quarter-hours known from readings, not placed by interpolation, over those expected, all counters [%]."""
+    shares, names = [], []
+    for (point, quantity), series in sorted(inputs.flows.series.items()):
+        if QUANTITIES[quantity].kind is not Kind.COUNTER:
+            continue
+        flow = on_grid(series, inputs.flows.start_ms, QUANTITIES[quantity].unit)
+        read = flow.known & ((flow.flags & (Flag.PLACED | Flag.SUBSTITUTED)) == 0)
+        shares.append(covered(np.asarray(read, np.bool_)))
+        names.append(f"{point}/{quantity}")
+    if not shares or not len(inputs.flows.start_ms):
+        return unknown("data_completeness", "%", "没有计数器数据。", "There are no counters.")
+    return Indicator("data_completeness", 100 * (math.fsum(shares) / len(shares)), "%", None, tuple(names))
+
+
+def estimated_share(inputs: Inputs) -> Indicator:
+    """The part of the consumption whose place in time was interpolated [%]; the total is not touched by it."""
+    total = inputs.flows.consumption.total()
+    if total.micro <= 0:
+        return unknown("estimated_share", "%", "没有用电。", "No electricity was used.")
+    return Indicator("estimated_share", 100 * min(1.0, total.placed / total.micro), "%", None, ("consumption",))
+
+
+def inventory_coverage(inputs: Inputs) -> Indicator:
+    """Identified emission sources with whole activity data and a factor from a document [%]."""
+    sources = [p for p in inputs.flows.site.boundary() if _emits(p)]
+    if not sources:
+        return unknown("inventory_coverage", "%", "没有识别到排放源。", "No emission source is identified.")
+    bad = {f.point for f in inputs.balance.faults if f.incomplete}
+    lines = inputs.balance.select(Gas.CO2_ONLY)
+    firm = {line.point for line in lines} - {line.point for line in lines if line.factor.status.weak}
+    good = [p for p in sources if p.id in firm and p.id not in bad]
+    status = weakest(line.factor.status for line in lines if line.point in firm)
+    return Indicator(
+        "inventory_coverage", 100 * (len(good) / len(sources)), "%", None, tuple(p.id for p in sources), status,
+        Scale(len(sources) / 100, "sources"),
+    )  # fmt: skip
+
+
+def _emits(point: MeteringPoint) -> bool:
+    bought_heat = point.role is Role.HEAT and point.activity in {"", "heat.purchased"}
+    return point.role in {Role.GRID, Role.FUEL} or bought_heat
+
+
+def data_quality_score(inputs: Inputs) -> Indicator:
+    """Emission-weighted quality [0..1]: 1 measured automatically, 0.75 by invoice, 0.25 placed by interpolation."""
+    lines = inputs.balance.select(Gas.CO2E, method=Method.LOCATION_BASED)
+    total = math.fsum(line.kg for line in lines)
+    if total <= 0:
+        return unknown("data_quality_score", "score", "没有排放。", "There are no emissions.")
+    weighed = math.fsum(line.kg * _quality(line, inputs) for line in lines)
+    return Indicator(
+        "data_quality_score", weighed / total, "score", None, tuple(line.id for line in lines), Status.ASSUMED
+    )
+
+
+def _quality(line: BalanceLine, inputs: Inputs) -> float:
+    measured = 1.0 if _automatic(inputs.flows.site.point(line.point), inputs) else 0.75
+    placed = min(1.0, line.amount.placed / line.amount.micro) if line.amount.micro else 0.0
+    return measured * (1 - placed) + 0.25 * placed
+
+
+def traceability(inputs: Inputs) -> Indicator:
+    """Balance lines with a series, a factor id and a document, over all lines [%]."""
+    lines = inputs.balance.lines
+    if not lines:
+        return unknown("traceability", "%", "没有账目。", "There are no lines.")
+    keys = {point for point, _ in inputs.flows.series}
+    whole = [
+        line for line in lines if line.point in keys and line.factor.id and line.factor.document and line.factor.source
+    ]
+    return Indicator("traceability", 100 * (len(whole) / len(lines)), "%", None, tuple(line.id for line in lines))
+
+
+def tree_residual(inputs: Inputs) -> Indicator:
+    """What the first level of meters leaves unexplained of the electricity used [%]; one part a node."""
+    found = residuals(inputs.flows)
+    parts = {r.node: r.percent for r in found if r.percent is not None}
+    if not found or found[0].percent is None:
+        return unknown("tree_residual", "%", "没有可核对的下级表。", "There are no meters below to check against.")
+    top = found[0]
+    wrong = [r for r in found if not r.within]
+    doubt = None
+    if wrong:
+        names = "、".join(r.node for r in wrong)
+        doubt = Sentence(
+            f"{names} 的差额超出表计误差。", f"Beyond what the meters' classes allow: {names.replace('、', ', ')}."
+        )
+    share = top.known / top.cells if top.cells else 0.0
+    return Indicator(
+        "tree_residual", parts[top.node], "%", None, (top.node, *top.children), top.status,
+        Scale(top.inflow / 10**8, top.unit), share, doubt, parts,
+    )  # fmt: skip
