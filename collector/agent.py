@@ -9,23 +9,27 @@ from collector.clock import EpochClock
 from collector.committer import Committer
 from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Feed
+from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
+from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
 from metering.reading import GapReason
 from metering.store.readings import ReadingsWriter
 
 _WATCH_S = 0.5
 _FINISH_S = 1.5  # how long polls at work may go on after a stop
-_LAST_COMMIT_S = 1.5
+_LAST_COMMIT_S = 1.0
+_GOODBYE_S = 0.5
 _STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
 
 
 class Collector:
     """Reads everything a site's links reach into one store, until told to stop."""
 
-    def __init__(self, links: Iterable[WiredLink], writer: ReadingsWriter, commit_s: float) -> None:
+    def __init__(self, links: Iterable[WiredLink], writer: ReadingsWriter, commit_s: float, name: str = "zcf") -> None:
         self._wired = [link for link in links if any(device.groups for device in link.devices)]
         self._committer = Committer(writer, commit_s)
+        self._name = name
         self._log = structlog.get_logger("collector")
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
@@ -45,16 +49,23 @@ class Collector:
         groups = [group for link in self._wired for device in link.devices for group in device.groups]
         opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
         epoch = await asyncio.wrap_future(opening)
-        links = [self._link(wired, epoch, clock) for wired in self._wired]
+        links = [self._link(wired, epoch, clock) for wired in self._wired if wired.link.type == "tcp"]
+        sessions = [self._session(wired, epoch, clock) for wired in self._wired if wired.link.type == "mqtt"]
         tasks = [asyncio.create_task(link.run()) for link in links]
-        self._log.info("collecting", epoch=epoch.id, links=len(links), groups=len(groups))
+        for session in sessions:
+            session.start()
+        self._log.info("collecting", epoch=epoch.id, links=len(self._wired), groups=len(groups))
         ready()
         try:
-            await self._watch(stop, tasks, clock)
+            await self._watch(stop, tasks, sessions, clock)
         finally:
             stop_ms = clock.now_ms()
+            for session in sessions:
+                session.halt()
             await _wind_down(links, tasks)
             await self._close(epoch, links, stop_ms)
+            for session in sessions:
+                await asyncio.to_thread(session.close, _GOODBYE_S)
 
     def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> ModbusLink:
         units = []
@@ -67,16 +78,27 @@ class Collector:
             units.append(Unit(device, feeds))
         return ModbusLink(wired, units, clock)
 
-    async def _watch(self, stop: asyncio.Event, tasks: list["asyncio.Task[None]"], clock: EpochClock) -> None:
-        """Until stopped or the clock was set forward; what ends a link's task ends the collector."""
+    def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
+        inboxes = []
+        for device in wired.devices:
+            for group in device.groups:
+                number = epoch.numbers[group.group]
+                expected = epoch.sequences[number]
+                inboxes.append(Inbox(group, number, epoch.id, self._committer, expected, epoch.newest_ms))
+        return MqttSession(wired.link, f"zcf-{self._name}-{wired.link.id}", inboxes, clock, self._committer)
+
+    async def _watch(
+        self, stop: asyncio.Event, tasks: list["asyncio.Task[None]"], sessions: list[MqttSession], clock: EpochClock
+    ) -> None:
+        """Until stopped or the clock was set forward; a task or thread that ends by itself ends the collector."""
         stopped = asyncio.create_task(stop.wait())
         try:
             while True:
                 done, _ = await asyncio.wait({stopped, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)
                 for task in done - {stopped}:
                     task.result()
-                if not self._committer.alive:
-                    raise RuntimeError("the committing thread has ended")
+                if not self._committer.alive or not all(session.alive for session in sessions):
+                    raise RuntimeError("the committing thread or a broker's thread has ended")
                 if stopped in done:
                     return
                 if (step_ms := clock.stepped_ms()) > _STEP_MS:
