@@ -1,13 +1,13 @@
 """Emission factors by activity, region, year and method, and how each one was found; values exact as printed."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
 from analytics.regions import RegionTable
-from analytics.terms import Sentence, Status, joined
+from analytics.terms import Sentence, Status, joined, weakest
 from analytics.units import fits, kg_per
 
 
@@ -164,8 +164,14 @@ class FactorTable:
             candidates = [f for f in fitting if kind(f)]
             regions = dict.fromkeys(f.region for f in candidates) if kind is _declared else chain
             if found := self._nearest(candidates, list(regions), year, gas):
-                return found, self._match(found, chain, year, gas)
+                return self._as_sure_as_the_map(found, chain), self._match(found, chain, year, gas)
         return self._none(rows, fitting, chain, year, unit)
+
+    def _as_sure_as_the_map(self, factor: EmissionFactor, chain: Sequence[str]) -> EmissionFactor:
+        """A grid region's factor is no better known than the province's place in that region."""
+        if chain and self.regions.doubtful(chain[0], factor.region):
+            return replace(factor, status=weakest((factor.status, Status.MEMORY)))
+        return factor
 
     def _nearest(
         self, rows: list[EmissionFactor], regions: Sequence[str], year: int, gas: Gas

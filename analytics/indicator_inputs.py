@@ -141,8 +141,8 @@ class Indicator:
     scale: Scale | None = None
     coverage: float = 1.0  # share of the period that is known
     doubt: Sentence | None = None  # why the value cannot be judged by
-    note: Sentence | None = None  # what must be said beside it
     parts: Mapping[str, float] = field(default_factory=dict)
+    note: Sentence | None = None  # what must be said beside the value
 
 
 Function = Callable[[Inputs], Indicator]

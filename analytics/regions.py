@@ -46,6 +46,11 @@ class RegionTable:
                 return chain if chain[-1] == "WORLD" else (*chain, "WORLD")
         return ("WORLD",)
 
+    def doubtful(self, key: str, around: str) -> bool:
+        """Whether a region's place inside that grid region is known from memory only."""
+        found = self.regions.get(key)
+        return found is not None and found.parent == around and found.status == "memory"
+
     def unknown(self, *names: str) -> tuple[str, ...]:
         """The names that are given but not in the table."""
         return tuple(name for name in names if name and self.key(name) is None)
