@@ -46,6 +46,7 @@ class Sample:
     store: Path
     writer: ReadingsWriter
     random: random.Random
+    odd: tuple[float, ...] = ODD
     polls: list[Poll] = field(default_factory=list)
     now_ms: int = START_MS
 
@@ -68,7 +69,7 @@ class Sample:
     def _value(self, column: Column) -> int | float:
         if quantity(column.quantity).kind is Kind.GAUGE:
             single = struct.unpack("<f", struct.pack("<f", self.random.uniform(-500, 500)))[0]
-            return float(self.random.choice((single, self.random.choice(ODD), round(single, 1))))
+            return float(self.random.choice((single, self.random.choice(self.odd), round(single, 1))))
         return self.random.choice((0, 1, self.random.randrange(10**6), self.random.randrange(2**32 * 10**6)))
 
     def rows(self) -> dict[SeriesKey, list[tuple[int, int | float, int]]]:
@@ -89,9 +90,9 @@ def rows_of(polls: Iterable[Poll], groups: dict[int, PollGroup]) -> dict[SeriesK
     return found
 
 
-def sampled(store: Path, seed: int, count: int = 400) -> Sample:
+def sampled(store: Path, seed: int, count: int = 400, odd: tuple[float, ...] = ODD) -> Sample:
     """A store with polls in it, the last of each group whole."""
-    found = Sample(store, ReadingsWriter(store, "test"), random.Random(seed))
+    found = Sample(store, ReadingsWriter(store, "test"), random.Random(seed), odd)
     found.add(count)
     found.add(len(GROUPS), whole=True)
     return found
