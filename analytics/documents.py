@@ -1,151 +1,156 @@
-"""Flows, balances and verdicts as JSON-ready documents: what the page, the API and `--json` show."""
+"""Balances and scorecards as JSON-ready documents: what the page, the command line and the report are given."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
-from analytics.balance import Balance
+from analytics.balance import Balance, BalanceLine
+from analytics.criteria import Scorecard, Shown, Standard, Verdict
 from analytics.factors import Gas, Method
-from analytics.flows import Amount, Flow, Flows
-from analytics.intervals import Flag
-from analytics.lines import BalanceLine
-from metering.period import Period
-from metering.site import Site
+from analytics.flows import Flows, Uncounted
+from analytics.indicators import Indicator
+from analytics.terms import Sentence
 
 Document = dict[str, Any]
-_SHORT = {Method.LOCATION_BASED: "LB", Method.MARKET_BASED: "MB"}
+METHODS = {Method.LOCATION_BASED: "LB", Method.MARKET_BASED: "MB", Method.NOT_APPLICABLE: "-"}
 
 
-def period_body(period: Period) -> Document:
-    """A period as JSON [ms UTC]."""
-    return {"label": period.label, "start_ms": period.start_ms, "end_ms": period.end_ms}
-
-
-def balance_document(
-    site: Site, period: Period, flows: Flows, balance: Balance, settled_until_ms: int | None
-) -> Document:
-    """Energy and carbon of a period, line by line, location- and market-based."""
-    names = {p.id: {"zh": p.name("zh"), "en": p.name("en")} for p in site.points}
+def line_document(line: BalanceLine, name: Sentence) -> Document:
+    """One line; `factor.value` x `activity.value` is `kg`, `recompute` holds the exact integers and printed rows."""
+    unit = "kgCO2e" if line.factor.gas is Gas.CO2E else "kgCO2"
     return {
-        "site": site.id,
-        "period": period_body(period),
-        "counted": {"start_ms": balance.start_ms, "end_ms": balance.end_ms},
-        "settled_until_ms": settled_until_ms,
-        "provisional": settled_until_ms is None or settled_until_ms < balance.end_ms,
-        "complete": balance.complete,
-        "remainder": balance.settings.remainder,
-        "energy": energy_totals(flows),
-        "lines": [_line(line, names) for line in balance.lines],
-        "totals": _totals(balance),
-        "faults": [
-            {"where": f.point, "zh": f.sentence.zh, "en": f.sentence.en, "incomplete": f.incomplete}
-            for f in balance.faults
-        ],
-        "beside": _beside(flows, balance),
-    }
-
-
-def _line(line: BalanceLine, names: Mapping[str, Mapping[str, str]]) -> Document:
-    body = line.explain()
-    caution = body.pop("caution")
-    return {
-        "id": body["id"], "point": line.point, "name": names.get(line.point, {"zh": line.point, "en": line.point}),
-        "scope": line.scope, "category": body["category"], "year": line.year,
-        "activity": {"value": line.amount.value, "micro": line.amount.micro, "unit": line.amount.unit},
-        "placed_share": _share(line.amount.placed, line.amount.micro),
-        "provisional_share": _share(line.amount.provisional, line.amount.micro),
-        "factor": body["factor"],
-        "match": {"kind": body["match"]["kinds"][0], **body["match"]},
-        "gas": body["gas"], "method": _SHORT.get(line.method, "-"), "instrument": line.instrument, "kg": line.kg,
-        "status": line.factor.status.value, "note": caution,
+        "id": line.id, "point": line.point, "name": name.both(), "scope": line.scope, "category": line.category.value,
+        "year": line.year,
+        "activity": {"value": line.amount.value, "unit": line.amount.unit, "micro": line.amount.micro},
+        "factor": {
+            "id": line.factor.id, "value": float(line.factor.kg_per(line.amount.unit)),
+            "unit": f"{unit}/{line.amount.unit}", "year": line.factor.year, "region": line.factor.region,
+            "status": line.factor.status.value, "document": line.factor.source, "page": line.factor.page,
+        },
+        "match": {"kind": line.match.kind.value, **line.match.sentence.both()},
+        "gas": line.gas.value, "method": METHODS[line.method], "instrument": line.instrument, "kg": line.kg,
+        "status": line.factor.status.value, "note": line.caution.both() if line.caution else "",
+        "recompute": line.explain(),
     }  # fmt: skip
 
 
-def _share(part: int, whole: int) -> float:
-    return abs(part) / abs(whole) if whole else 0.0
-
-
-def _totals(balance: Balance) -> Document:
-    found: Document = {}
-    by_gas = {gas: balance.totals(gas) for gas in (Gas.CO2_ONLY, Gas.CO2E)}
-    for key, name in (
-        ("scope1", "scope1"), ("scope2_lb", "scope2_location"), ("scope2_mb", "scope2_market"),
-        ("total_lb", "gross_location"), ("total_mb", "gross_market"),
-    ):  # fmt: skip
-        found[key] = {gas.value: getattr(total, name) for gas, total in by_gas.items()}
-    found["status"] = {
-        short: balance.status(Gas.CO2E, method).value
-        for short, method in (("LB", Method.LOCATION_BASED), ("MB", Method.MARKET_BASED))
-    }
-    return found
-
-
-def _beside(flows: Flows, balance: Balance) -> Document:
-    kinds = ("offset", "certificate", "export", "avoided")
-    columns: dict[str, list[Document]] = {
-        kind: [
-            {"id": c.id, "year": c.year, "kg": c.kg, "amount": None if c.amount is None else c.amount.value,
-             "zh": c.note.zh, "en": c.note.en}
-            for c in balance.columns if c.kind == kind
-        ]
-        for kind in kinds
+def totals_document(balance: Balance) -> Document:
+    """Sums by scope and method, on both gas bases [kg]."""
+    sums = {gas.value: balance.totals(gas) for gas in (Gas.CO2_ONLY, Gas.CO2E)}
+    names = {
+        "scope1": "scope1", "scope2_lb": "scope2_location", "scope2_mb": "scope2_market",
+        "total_lb": "gross_location", "total_mb": "gross_market",
     }  # fmt: skip
-    certificates = sum(c["amount"] or 0.0 for c in columns["certificate"])
-    return {
-        "export_kwh": flows.grid_export.total().value,
-        "offsets_kg": sum(c["kg"] or 0.0 for c in columns["offset"]),
-        "certificates_kwh": certificates,
-        "avoided_kg": sum(c["kg"] or 0.0 for c in columns["avoided"]),
-        "columns": columns,
-        "rejected": [{"id": r.id, "zh": r.sentence.zh, "en": r.sentence.en} for r in balance.rejected],
-    }
+    return {key: {gas: getattr(one, field) for gas, one in sums.items()} for key, field in names.items()}
 
 
-def energy_totals(flows: Flows) -> Document:
-    """The sums of a period [kWh], with the share that was placed by interpolation or is provisional."""
-    used = flows.consumption.total()
-    return {
-        "import_kwh": flows.grid_import.total().value,
-        "export_kwh": flows.grid_export.total().value,
-        "generation_kwh": flows.generation.total().value,
-        "charge_kwh": flows.charge.total().value,
-        "discharge_kwh": flows.discharge.total().value,
-        "self_use_kwh": flows.self_use.total().value,
-        "consumption_kwh": used.value,
-        "placed_share": _share(used.placed, used.micro),
-        "provisional_share": _share(used.provisional, used.micro),
-        "unknown_quarters": _unknown(flows),
-        "quarters": len(flows.start_ms),
-        "by_point": {point: _point_body(flow.total()) for point, flow in flows.points.items()},
-    }
-
-
-def _point_body(amount: Amount) -> Document:
-    return {"value": amount.value, "unit": amount.unit, "unknown_quarters": amount.lacking}
-
-
-def _unknown(flows: Flows) -> int:
-    return int(np.count_nonzero(~flows.consumption.known))
-
-
-def energy_document(period: Period, flows: Flows) -> Document:
-    """The quarter-hours of a period [kWh]; null where nothing is known."""
+def energy_document(flows: Flows) -> Document:
+    """The flows of the period [kWh]."""
     named = {
-        "grid_import": flows.grid_import, "grid_export": flows.grid_export, "generation": flows.generation,
-        "charge": flows.charge, "discharge": flows.discharge, "consumption": flows.consumption,
-        "self_use": flows.self_use,
+        "import_kwh": flows.grid_import, "export_kwh": flows.grid_export, "generation_kwh": flows.generation,
+        "self_use_kwh": flows.self_use, "charge_kwh": flows.charge, "discharge_kwh": flows.discharge,
+        "consumption_kwh": flows.consumption,
     }  # fmt: skip
-    running = np.flatnonzero(flows.consumption.flags & Flag.PROVISIONAL)
-    return {
-        "period": period_body(period),
-        "start_ms": flows.start_ms.tolist(),
-        "series": {name: _curve(flow) for name, flow in named.items()},
-        "placed": np.flatnonzero(flows.consumption.placed).tolist(),
-        "provisional_from_ms": int(flows.start_ms[running[0]]) if len(running) else None,
+    used = flows.consumption.total()
+    return {name: flow.total().value for name, flow in named.items()} | {
+        "placed_share": min(1.0, used.placed / used.micro) if used.micro else 0.0
     }
 
 
-def _curve(flow: Flow) -> list[float | None]:
-    missing = (flow.flags & Flag.MISSING) != 0
-    return [None if gone else micro / 10**6 for micro, gone in zip(flow.energy.tolist(), missing.tolist(), strict=True)]
+def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) -> Document:
+    """Energy and carbon of a period, line by line; the caller adds the period it was asked for."""
+    points = {p.id: Sentence(p.name("zh"), p.name("en")) for p in flows.site.points}
+    lines = [line for line in balance.lines if line.gas is gas]
+    market = balance.share(gas, Method.MARKET_BASED, "provisional")
+    return {
+        "gas": gas.value, "complete": balance.complete, "energy": energy_document(flows),
+        "lines": [line_document(line, points.get(line.point, Sentence(line.point, line.point))) for line in lines],
+        "totals": totals_document(balance), "faults": [fault_document(f) for f in balance.faults],
+        "rejected": [{"where": r.id, **r.sentence.both()} for r in balance.rejected],
+        "beside": _beside(balance), "provisional_share": market, "remainder": balance.settings.remainder,
+    }  # fmt: skip
+
+
+def fault_document(fault: Uncounted) -> Document:
+    """What could not be counted, and why."""
+    return {"where": fault.point, "incomplete": fault.incomplete, **fault.sentence.both()}
+
+
+def _beside(balance: Balance) -> Document:
+    def kwh(kind: str) -> float:
+        return sum(c.amount.value for c in balance.columns if c.kind == kind and c.amount is not None)
+
+    avoided = [c.kg for c in balance.columns if c.kind == "avoided" and c.kg is not None]
+    return {
+        "export_kwh": kwh("export"),
+        "offsets_kg": balance.offsets_kg,
+        "certificates_kwh": kwh("certificate"),
+        "avoided_kg": sum(avoided) if avoided else None,
+    }
+
+
+def indicator_document(indicator: Indicator) -> Document:
+    """One indicator with its reason, its scale and what it rests on."""
+    scale = indicator.scale
+    return {
+        "id": indicator.id, "value": indicator.value, "unit": indicator.unit, "status": indicator.status.value,
+        "reason": _both(indicator.reason), "doubt": _both(indicator.doubt), "note": _both(indicator.note),
+        "coverage": indicator.coverage, "parts": dict(indicator.parts), "inputs": list(indicator.inputs),
+        "scale": {"amount": scale.amount, "unit": scale.unit} if scale else None,
+    }  # fmt: skip
+
+
+def score_document(card: Scorecard, standards: Iterable[Standard] = ()) -> Document:
+    """The verdicts of one standard; counts per outcome, those counted apart apart, and no overall score."""
+    return {
+        "standards": [_named(s) for s in standards] or [_named(card.standard)],
+        "standard": _named(card.standard) | {
+            "kind": card.standard.kind, "level": card.standard.level, "status": card.standard.status.value,
+            "valid_from": card.standard.valid_from.isoformat(), "note": card.standard.note,
+            "dimensions": [{"id": d.id, "name": d.name.both()} for d in card.standard.dimensions],
+        },
+        "label": card.label.both(), "gates_open": card.gates_open,
+        "closed_gates": [v.criterion.id for v in card.closed_gates],
+        "counts": _counts(card, apart=False), "counts_apart": _counts(card, apart=True),
+        "verdicts": [verdict_document(v, card.standard) for v in card.verdicts],
+    }  # fmt: skip
+
+
+def verdict_document(verdict: Verdict, standard: Standard) -> Document:
+    """One verdict; the gap is physical where it can be."""
+    criterion, threshold, gap = verdict.criterion, verdict.threshold, verdict.gap
+    physical = gap is not None and gap.physical is not None
+    return {
+        "id": criterion.id, "name": criterion.name.both(), "dimension": criterion.dimension, "kind": criterion.kind,
+        "outcome": verdict.outcome.name, "value": verdict.value, "unit": verdict.unit, "apart": verdict.counts_apart,
+        "threshold": threshold.value if threshold else None, "op": threshold.op if threshold else "",
+        "threshold_status": verdict.threshold_status.value, "reason": verdict.reason.both(),
+        "gap": None if gap is None else {
+            "value": gap.physical if physical else gap.value, "unit": gap.physical_unit if physical else gap.unit,
+            "of_value": gap.value, "of_unit": gap.unit, "certificates": gap.certificates,
+        },
+        "lead": None if verdict.lead is None else _shown(verdict.lead), "shown": [_shown(s) for s in verdict.shown],
+        "status": verdict.status.value, "claim_only": criterion.claim_only, "indicator": criterion.indicator,
+        "formula": criterion.formula, "evidence": criterion.evidence, "inputs": list(verdict.inputs),
+        "weight": criterion.weight, "weight_status": criterion.weight_status.value,
+        "sources": [standard.sources[s] for s in criterion.sources], "note": criterion.note,
+    }  # fmt: skip
+
+
+def _shown(shown: Shown) -> Document:
+    one = shown.threshold
+    return {
+        "op": one.op, "threshold": one.value, "status": one.status.value, "role": one.role, "year": one.year,
+        "value": shown.value, "passed": shown.passed, "note": one.note,
+    }  # fmt: skip
+
+
+def _counts(card: Scorecard, *, apart: bool) -> dict[str, int]:
+    return {outcome.name: count for outcome, count in card.counts(apart=apart).items()}
+
+
+def _named(standard: Standard) -> Document:
+    return {"id": standard.id, "name": standard.name.both()}
+
+
+def _both(sentence: Sentence | None) -> dict[str, str] | None:
+    return sentence.both() if sentence else None

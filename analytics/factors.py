@@ -36,6 +36,7 @@ class MatchKind(StrEnum):
     EXACT = "exact"
     DECLARED = "declared"
     INSTRUMENT = "instrument"
+    REMAINDER = "remainder"  # what no instrument covers
     OLDER_VINTAGE = "older_vintage"
     WIDER_REGION = "wider_region"
     OTHER_GAS_BASIS = "other_gas_basis"

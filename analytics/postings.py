@@ -12,6 +12,7 @@ from analytics.terms import Sentence
 
 Remainder = Literal["excluding_market_traded_non_fossil", "average"]
 BASES = (Gas.CO2_ONLY, Gas.CO2E)
+REST = MatchKind.REMAINDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,12 @@ class Book:
         chain = self.settings.chain
         if self.settings.remainder == "average":
             national = self._find(activity, gas, Method.LOCATION_BASED, chain[-2:])
-            return _said(national, Sentence("未覆盖部分按全国平均（设置）。", "Remainder: national average, as set."))
+            return _said(
+                national, Sentence("未覆盖部分按全国平均（设置）。", "Remainder: national average, as set."), REST
+            )
         residual = self._find(activity, gas, Method.MARKET_RESIDUAL, chain)
         if not isinstance(residual, Refusal):
-            return _said(residual, _residual(residual[0]))
+            return _said(residual, _residual(residual[0]), REST)
         return _said(
             self._find(activity, gas, Method.LOCATION_BASED, chain),
             Sentence(
@@ -169,9 +172,8 @@ def _part_of(amount: Amount, micro: int) -> Amount:
     )
 
 
-def _said(found: Found | Refusal, sentence: Sentence, kind: MatchKind | None = None) -> Found | Refusal:
+def _said(found: Found | Refusal, sentence: Sentence, kind: MatchKind) -> Found | Refusal:
     if isinstance(found, Refusal):
         return found
     factor, match = found
-    kinds = (kind, *match.kinds) if kind else match.kinds
-    return factor, Match(kinds, sentence + match.sentence)
+    return factor, Match((kind, *match.kinds), sentence + match.sentence)
