@@ -1,6 +1,7 @@
 """What Debian's VictoriaMetrics holds after forwarding; it answers 204 even to bad lines, so values are looked up."""
 
 import json
+import random
 import subprocess
 import urllib.parse
 import urllib.request
@@ -14,10 +15,11 @@ from collector.influx_sink import InfluxSink
 from metering.quantity import Kind, quantity
 from metering.reading import SeriesKey
 from metering.sitefile import ForwardSection
+from metering.store.readings import ReadingsWriter
 from metering.store.readings_reader import ReadingsReader
 from tests.conftest import needs_program, require
 from tests.harness.ports import free_port, wait_for
-from tests.harness.sample import SITE, sampled
+from tests.harness.sample import SITE, Sample, filled
 
 pytestmark = needs_program("victoria-metrics")
 
@@ -62,7 +64,10 @@ DOMAIN = {"grid": "electricity", "pv.1": "electricity", "boiler": "gas", "sky": 
 
 
 def test_victoria_metrics_holds_every_reading_once(tmp_path: Path, victoria: str) -> None:
-    sample = sampled(tmp_path / "store", seed=3, count=800, odd=(0.1, 230.10000610351562, -0.0))
+    # This store keeps 14 digits of a number, and fewer where a block of a series spans many magnitudes.
+    writer = ReadingsWriter(tmp_path / "store", "test")
+    made = Sample(tmp_path / "store", writer, random.Random(3), odd=(0.1, 230.10000610351562, -0.0), largest=10**14)
+    sample = filled(made, 800)
     reader, sink = ReadingsReader(sample.store), InfluxSink(ForwardSection(url=victoria), lambda: "")
     forwarder = Forwarder(SITE, reader, sink, sample.writer.acknowledge, sample.writer.quarantine)
     while forwarder.pending():
@@ -79,7 +84,7 @@ def test_victoria_metrics_holds_every_reading_once(tmp_path: Path, victoria: str
 
 
 def same(key: SeriesKey, stored: float, expected: float) -> bool:
-    """Counters to the last digit; gauges as far as this store's common decimal exponent of a block keeps them."""
+    """Counters to the last digit; gauges nearly."""
     if quantity(key[1]).kind is Kind.GAUGE:
         return stored == pytest.approx(expected, rel=1e-12)
     return round(stored * 1e6) == expected

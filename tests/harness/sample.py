@@ -47,6 +47,7 @@ class Sample:
     writer: ReadingsWriter
     random: random.Random
     odd: tuple[float, ...] = ODD
+    largest: int = 2**32 * 10**6  # a counter stays below it [micro]
     polls: list[Poll] = field(default_factory=list)
     now_ms: int = START_MS
 
@@ -70,7 +71,7 @@ class Sample:
         if quantity(column.quantity).kind is Kind.GAUGE:
             single = struct.unpack("<f", struct.pack("<f", self.random.uniform(-500, 500)))[0]
             return float(self.random.choice((single, self.random.choice(self.odd), round(single, 1))))
-        return self.random.choice((0, 1, self.random.randrange(10**6), self.random.randrange(2**32 * 10**6)))
+        return self.random.choice((0, 1, self.random.randrange(10**6), self.random.randrange(self.largest)))
 
     def rows(self) -> dict[SeriesKey, list[tuple[int, int | float, int]]]:
         """What any source must answer: (time_ms, value, quality) of each series, oldest first."""
@@ -90,9 +91,13 @@ def rows_of(polls: Iterable[Poll], groups: dict[int, PollGroup]) -> dict[SeriesK
     return found
 
 
-def sampled(store: Path, seed: int, count: int = 400, odd: tuple[float, ...] = ODD) -> Sample:
+def sampled(store: Path, seed: int, count: int = 400) -> Sample:
     """A store with polls in it, the last of each group whole."""
-    found = Sample(store, ReadingsWriter(store, "test"), random.Random(seed), odd)
-    found.add(count)
-    found.add(len(GROUPS), whole=True)
-    return found
+    return filled(Sample(store, ReadingsWriter(store, "test"), random.Random(seed)), count)
+
+
+def filled(sample: Sample, count: int) -> Sample:
+    """The same with polls in it, the last of each group whole."""
+    sample.add(count)
+    sample.add(len(GROUPS), whole=True)
+    return sample
