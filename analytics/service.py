@@ -1,19 +1,25 @@
 """The analytics of one site: read the store, settle, account and judge; answers as JSON-ready documents."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from analytics.balance import Balance, Settings, balance
-from analytics.documents import balance_document, energy_document
+from analytics.criteria import Standard, judge
+from analytics.criteria_files import load_standards
+from analytics.curves import curves_document, period_body
+from analytics.documents import balance_document, score_document
 from analytics.factor_files import declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
+from analytics.intervals import Intervals
 from analytics.live import live_document
 from analytics.quality import Accounted, accounted_ticks, quality_document
-from analytics.settlement import Books
+from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
+from analytics.settlement import Books, is_settled
+from analytics.site_inputs import instruments
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
@@ -39,6 +45,7 @@ class Account:
     period: Period
     flows: Flows
     balance: Balance
+    series: Mapping[SeriesKey, Intervals]
     settled_until_ms: int | None
 
 
@@ -51,6 +58,7 @@ class FactoryService:
         self.results = ResultsReader(config.store_dir)
         self.books = Books(self.source, self.results)
         self.table: FactorTable = load_table(declared=declared_factors(config.file.factors))
+        self.standards = load_standards()
         self.settings = settings_of(config, self.table)
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
@@ -70,24 +78,39 @@ class FactoryService:
     def account(self, text: str) -> Account:
         """Flows and balance of a period, up to now; computed again only when readings have come."""
         period = self.period(text)
-        state = (self.results.mark("settled"), self.clock() // QUARTER_MS)
+        return self._kept(period.label, (self.results.mark("settled"), self._quarter()), lambda: self._account(period))
+
+    def _quarter(self) -> int:
+        return self.clock() // QUARTER_MS
+
+    def _kept(self, name: str, state: object, make: Callable[[], Account]) -> Account:
         with self._lock:
-            found = self._accounts.get(period.label)
-        if found is not None and found[0] == state:
-            return found[1]
-        made = self._account(period)
-        with self._lock:
-            self._accounts[period.label] = (state, made)
-        return made
+            found = self._accounts.get(name)
+        if found is None or found[0] != state:
+            found = (state, make())
+            with self._lock:
+                self._accounts[name] = found
+        return found[1]
 
     def _account(self, period: Period) -> Account:
         site = self.config.site
-        end_ms = min(period.end_ms, -(-(self.clock() + 1) // QUARTER_MS) * QUARTER_MS)
-        keys = [key for key in self.source.series() if quantity(key[1]).kind is not Kind.GAUGE]
-        series = self.books.intervals(keys, period.start_ms, max(end_ms, period.start_ms))
-        series = {key: one for key, one in series.items() if len(one)}
-        found = flows(site, series, period.start_ms, max(end_ms, period.start_ms))
-        return Account(period, found, balance(found, self.table, self.settings), settled_until(site, series))
+        end_ms = max(period.start_ms, min(period.end_ms, (self._quarter() + 1) * QUARTER_MS))
+        keys = [key for key in self.source.series() if is_settled(key)]
+        series = {k: v for k, v in self.books.intervals(keys, period.start_ms, end_ms).items() if len(v)}
+        counted = {k: v for k, v in series.items() if quantity(k[1]).kind is not Kind.GAUGE}
+        found = flows(site, counted, period.start_ms, end_ms)
+        made = balance(found, self.table, self.settings)
+        return Account(period, found, made, series, settled_until(site, counted))
+
+    def scored(self, text: str | None = None) -> Account:
+        """The account a scorecard is made of: a period, else the last twelve months as far as they are known."""
+        return self.account(text) if text else self._kept("", self._quarter(), self._recent)
+
+    def _recent(self) -> Account:
+        end_ms = (self._quarter() + 1) * QUARTER_MS
+        found = self._account(Period(from_ms(end_ms - YEAR_DAYS * DAY_MS), from_ms(end_ms), ""))
+        span = known_span(found.flows)
+        return found if span is None else self._account(as_period(span, self.config))
 
     def site(self) -> Document:
         """Name, time zone and points, and until when the history is a simulated one."""
@@ -126,12 +149,32 @@ class FactoryService:
     def balance(self, period: str) -> Document:
         """Energy and carbon of a period, line by line, location- and market-based."""
         found = self.account(period)
-        return balance_document(self.config.site, found.period, found.flows, found.balance, found.settled_until_ms)
+        until, end = found.settled_until_ms, found.balance.end_ms
+        head = {"site": self.config.site.id, "period": period_body(found.period)}
+        span = {"counted": {"start_ms": found.balance.start_ms, "end_ms": end}, "settled_until_ms": until}
+        body = balance_document(found.flows, found.balance)
+        return {**head, **span, "provisional": until is None or until < end, **body}
 
     def energy(self, period: str) -> Document:
         """The quarter-hours of a period [kWh]."""
         found = self.account(period)
-        return energy_document(found.period, found.flows)
+        return curves_document(found.period, found.flows)
+
+    def score(self, standard: str | None, period: str | None = None) -> Document:
+        """The verdicts of one standard, the site's first when none is named; LookupError for an unknown one."""
+        chosen = self._standard(standard)
+        found = self.scored(period)
+        inputs = inputs_of(
+            self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock()
+        )
+        mine = [self.standards[name] for name in self.config.file.standards if name in self.standards]
+        return {"period": period_body(found.period), **score_document(judge(chosen, inputs), mine or [chosen])}
+
+    def _standard(self, name: str | None) -> Standard:
+        wanted = name or next(iter(self.config.file.standards), next(iter(self.standards)))
+        if wanted not in self.standards:
+            raise LookupError(f"unknown standard {wanted!r}; one of: {', '.join(self.standards)}")
+        return self.standards[wanted]
 
     def quality(self) -> Document:
         """Ticks, gaps, open items and the age of every device."""
@@ -160,4 +203,5 @@ def settings_of(config: SiteConfig, table: FactorTable) -> Settings:
     """What the site file decides about the balance."""
     site = config.site
     chain = table.regions.chain(site.country, site.region, site.province)
-    return Settings(chain=chain, remainder=config.file.remainder)
+    contracts = instruments(config.file.instruments, config.document)
+    return Settings(chain=chain, remainder=config.file.remainder, instruments=contracts)
