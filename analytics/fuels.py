@@ -39,6 +39,11 @@ class Gwp:
         )  # fmt: skip
 
 
+def combustion(carbon: Fraction, oxidation: Fraction) -> Fraction:
+    """CO2 of burnt carbon [tCO2] from its amount [tC] and the share that oxidises [1]; GB/T 32151 formula (1)."""
+    return carbon * oxidation * CARBON_TO_CO2
+
+
 def compose(parameters: Iterable[Parameter], gwps: Iterable[Gwp], report: str) -> Iterator[EmissionFactor]:
     """Every factor that the parameters make, CO2 only, and as CO2e with the potentials of one IPCC report."""
     rows = tuple(parameters)
@@ -58,7 +63,7 @@ def _co2_factors(group: Mapping[str, Parameter]) -> Iterator[tuple[EmissionFacto
     ncv, carbon, oxidation = group.get("ncv"), group.get("carbon_content"), group.get("oxidation")
     energy = group.get("co2_per_energy")
     if ncv and carbon and oxidation:
-        exact = ncv.exact * carbon.exact * oxidation.exact * CARBON_TO_CO2
+        exact = combustion(ncv.exact * carbon.exact, oxidation.exact)
         yield _composed((ncv, carbon, oxidation), exact, f"tCO2/{ncv.unit.split('/')[1]}", CO2_FORMULA), ncv
     if ncv and energy:  # kg/TJ x TJ/Gg = kg/Gg
         yield _composed((ncv, energy), ncv.exact * energy.exact / 10**6, "tCO2/t", CO2_PER_ENERGY_FORMULA), ncv

@@ -158,6 +158,11 @@ def target_annual_reduction(inputs: Inputs) -> Indicator:
     return Indicator("target_annual_reduction", value, "%/yr", None, ("targets",), Status.DECLARED)
 
 
+def linear_path(base: float, percent_a_year: float, years: float) -> float:
+    """An absolute target on a linear path, base x (1 − rate x years); SBTi, compounding would be wrong."""
+    return base * (1 - percent_a_year / 100 * years)
+
+
 def instruments_quality(inputs: Inputs) -> Indicator:
     """The fewest of the eight scope 2 quality criteria that any instrument meets [count]; Table 7.1."""
     held = inputs.balance.settings.instruments
