@@ -14,11 +14,10 @@ from collector.link import ModbusLink, Unit
 from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
 from metering.reading import GapReason
-from metering.store.readings import ReadingsWriter
 
 _WATCH_S = 0.5
 _FINISH_S = 1.5  # how long polls at work may go on after a stop
-_LAST_COMMIT_S = 1.0
+_CLOSE_S = 1.0
 _GOODBYE_S = 0.5
 _STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
 
@@ -26,23 +25,17 @@ _STEP_MS = 1_000  # the wall clock set forward by more than this begins a new ep
 class Collector:
     """Reads everything a site's links reach into one store, until told to stop."""
 
-    def __init__(self, links: Iterable[WiredLink], writer: ReadingsWriter, commit_s: float, name: str = "zcf") -> None:
+    def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
         self._wired = [link for link in links if any(device.groups for device in link.devices)]
-        self._committer = Committer(writer, commit_s)
-        self._name = name
+        self._committer, self._name = committer, name
         self._log = structlog.get_logger("collector")
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
-        self._committer.start()
         why_down: GapReason | None = None
-        try:
-            while not stop.is_set():
-                await self._run_epoch(stop, ready, why_down)
-                why_down = GapReason.TIME_UNCERTAIN
-        finally:
-            if not await asyncio.to_thread(self._committer.stop, _LAST_COMMIT_S):
-                self._log.error("store_did_not_take_the_rest")
+        while not stop.is_set():
+            await self._run_epoch(stop, ready, why_down)
+            why_down = GapReason.TIME_UNCERTAIN
 
     async def _run_epoch(self, stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None) -> None:
         clock = EpochClock()
@@ -116,7 +109,7 @@ class Collector:
             lambda writer: close_epoch(writer, epoch.id, epoch.start_ms, next_ticks, stop_ms)
         )
         try:
-            await asyncio.wait_for(asyncio.wrap_future(closing), _LAST_COMMIT_S)
+            await asyncio.wait_for(asyncio.wrap_future(closing), _CLOSE_S)
         except TimeoutError:
             self._log.error("epoch_not_closed", epoch=epoch.id)
 

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ Work = Callable[[ReadingsWriter], Any]
 MAX_WAITING = 200_000  # polls kept in memory while the store cannot be written; beyond, ticks end as store_full
 _HURRY = 8  # unacknowledged messages after which a commit is made at once: brokers stop at 20 in flight by default
 _RETRY_S = (0.1, 5.0)
+_LAST_S = 1.0  # for the last commit
 
 
 @dataclass(slots=True)
@@ -91,6 +93,9 @@ class Committer:
         """Have the writer do something after all that was added before; its result, or its error."""
         future: Future[T] = Future()
         with self._condition:
+            if self._stopping:
+                future.set_exception(StoreError("the committer has stopped"))
+                return future
             self._batch.calls.append((future, work))
             self._hurried = True
             self._condition.notify()
@@ -147,3 +152,15 @@ class Committer:
                 future.set_result(work(self._writer))
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 future.set_exception(error)
+
+
+@contextmanager
+def committing(writer: ReadingsWriter, interval_s: float) -> Iterator[Committer]:
+    """A committer at work for the length of a block; at its end what is left is committed."""
+    committer = Committer(writer, interval_s)
+    committer.start()
+    try:
+        yield committer
+    finally:
+        if not committer.stop(_LAST_S):
+            structlog.get_logger("committer").error("store_did_not_take_the_rest")

@@ -4,16 +4,22 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
 from collector.agent import Collector
-from collector.wiring import WiredLink, wire_site
+from collector.committer import Committer, committing
+from collector.forward import BadLine, start_forwarding
+from collector.wiring import wire_site
 from metering.sitefile import SiteConfig, load_site
-from metering.store.readings import ReadingsWriter
+from metering.store.readings import writing
+from metering.store.readings_reader import ReadingsReader
 
+_FORWARD_S = 0.5
 _HEAVY = frozenset({"fastapi", "numpy", "pandas", "pyarrow", "scipy", "starlette", "uvicorn"})
 
 
@@ -49,23 +55,41 @@ def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None
     config = load_site(site)
     links = wire_site(config)
     log_as_json()
-    writer = ReadingsWriter(config.store_dir, f"zcf collect {site.name}")
-    try:
-        asyncio.run(_collect(config, links, writer, ready, seconds))
-    finally:
-        writer.close()
+    with (
+        writing(config.store_dir, f"zcf collect {site.name}") as writer,
+        committing(writer, config.file.store.commit / 1000) as committer,
+        _forwarding(config, committer),
+    ):
+        asyncio.run(_collect(Collector(links, committer, config.site.id), ready, seconds))
     return 0
 
 
-async def _collect(
-    config: SiteConfig, links: Sequence[WiredLink], writer: ReadingsWriter, ready: Callable[[], None],
-    seconds: float | None,
-) -> None:  # fmt: skip
+async def _collect(collector: Collector, ready: Callable[[], None], seconds: float | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if seconds is not None:
         loop.call_later(seconds, stop.set)
-    collector = Collector(links, writer, config.file.store.commit / 1000, config.site.id)
     await collector.run(stop, ready)
+
+
+@contextmanager
+def _forwarding(config: SiteConfig, committer: Committer) -> Iterator[None]:
+    """Readings go on to InfluxDB for the length of a block, where the site file says so."""
+
+    def acknowledge(sink: str, lane: str, first_seq: int, last_seq: int) -> None:
+        committer.call(lambda writer: writer.acknowledge(sink, lane, first_seq, last_seq)).result()
+
+    def quarantine(sink: str, rows: Iterable[BadLine]) -> None:
+        kept = list(rows)
+        committer.call(lambda writer: writer.quarantine(sink, kept)).result()
+
+    stop = threading.Event()
+    thread = start_forwarding(config, ReadingsReader(config.store_dir), acknowledge, stop, quarantine)
+    try:
+        yield
+    finally:
+        stop.set()
+        if thread is not None:
+            thread.join(_FORWARD_S)  # a send that takes longer is sent again by the next start

@@ -8,10 +8,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from collector.agent import Collector
+from collector.committer import committing
 from collector.wiring import wire_site
 from metering.reading import GapReason, Lane
 from metering.sitefile import SiteConfig
-from metering.store.readings import ReadingsWriter
+from metering.store.readings import writing
 from metering.store.readings_reader import ReadingsReader
 from tests.collector import doubles
 from tests.collector.doubles import Ask, device
@@ -23,17 +24,16 @@ GRID_POWER = ("grid", "active_power")
 @asynccontextmanager
 async def collecting(config: SiteConfig) -> AsyncIterator[Collector]:
     """A collector at work on a site; stopped in good order at the end."""
-    writer = ReadingsWriter(config.store_dir, "test")
-    collector = Collector(wire_site(config), writer, 0.02)
-    stop, ready = asyncio.Event(), asyncio.Event()
-    task = asyncio.create_task(collector.run(stop, ready.set))
-    try:
-        await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        yield collector
-    finally:
-        stop.set()
-        await task
-        writer.close()
+    with writing(config.store_dir, "test") as writer, committing(writer, 0.02) as committer:
+        collector = Collector(wire_site(config), committer, "works")
+        stop, ready = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(collector.run(stop, ready.set))
+        try:
+            await asyncio.wait({task, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            yield collector
+        finally:
+            stop.set()
+            await task
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from collector.agent import Collector
+from collector.committer import committing
 from collector.inbox import Inbox
 from collector.wiring import wire_site
 from metering.reading import GapReason, Lane, PollGap
@@ -50,13 +51,14 @@ points:
 async def collecting(config: SiteConfig, writer: ReadingsWriter | None = None) -> AsyncIterator[ReadingsWriter]:
     writer = writer or ReadingsWriter(config.store_dir, "test")
     stop = asyncio.Event()
-    task = asyncio.create_task(Collector(wire_site(config), writer, 0.02, "works").run(stop))
-    try:
-        yield writer
-    finally:
-        stop.set()
-        await task
-        writer.close()
+    with committing(writer, 0.02) as committer:
+        task = asyncio.create_task(Collector(wire_site(config), committer, "works").run(stop))
+        try:
+            yield writer
+        finally:
+            stop.set()
+            await task
+    writer.close()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
