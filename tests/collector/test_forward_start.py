@@ -2,17 +2,23 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from collector.forward import LANE, start_forwarding
+from collector.committer import Committer
+from collector.forward import LANE, Forwarder, start_forwarding
 from collector.influx_sink import read_token
+from metering.reading import Poll
 from metering.sitefile import load_site
+from metering.store.readings import ReadingsWriter
 from tests.harness.fakeflux import FakeFlux, Fault
 from tests.harness.rig import Rig
+from tests.harness.sample import SITE
 
 
 @pytest.fixture
@@ -52,6 +58,49 @@ def test_the_thread_delivers_and_stops_and_tells_no_token(rig: Rig, tmp_path: Pa
     assert ranges == [(LANE, 1, rig.sample.writer.last_seq)]
     assert len(rig.values()) == len(rig.expected())
     assert FakeFlux.write_token not in "".join(capfd.readouterr())
+
+
+def test_beside_a_committer_at_work_an_outage_leaves_no_trace(rig: Rig) -> None:
+    committer = Committer(rig.sample.writer, 0.001)
+    committer.start()
+    rig.sample.writer = Adding(committer, rig.sample.writer)  # type: ignore[assignment]
+    forwarder = Forwarder(SITE, rig.reader, rig.sink, rig.sample.writer.acknowledge, rig.sample.writer.quarantine)
+    stop = threading.Event()
+    thread = threading.Thread(target=forwarder.run, args=(stop,))
+    thread.start()
+    rig.sample.add(50)
+    rig.flux.stop()
+    rig.sample.add(50)
+    rig.flux.start()
+    rig.sample.add(50)
+    committer.call(lambda writer: writer.last_seq).result(30)  # all is durable
+    until = time.monotonic() + 30
+    while rig.acknowledged() != [(1, len(rig.sample.polls))] and time.monotonic() < until:
+        time.sleep(0.02)
+    stop.set()
+    thread.join(30)
+    rig.sample.writer = rig.sample.writer.writer  # type: ignore[attr-defined]
+    assert committer.stop(30)
+    assert rig.acknowledged() == [(1, len(rig.sample.polls))]
+    assert rig.values() == rig.expected()
+    assert rig.flux.changed() == []
+
+
+class Adding:
+    """The writer as other threads may use it: through the committer."""
+
+    def __init__(self, committer: Committer, writer: ReadingsWriter) -> None:
+        self.committer, self.writer = committer, writer
+        self.group = writer.group  # of groups it knows: no write
+
+    def commit(self, polls: Iterable[Poll]) -> None:
+        self.committer.add(polls=polls)
+
+    def acknowledge(self, *range_: Any) -> None:
+        self.committer.call(lambda writer: writer.acknowledge(*range_))
+
+    def quarantine(self, *rows: Any) -> None:
+        self.committer.call(lambda writer: writer.quarantine(*rows))
 
 
 def test_without_a_forward_section_nothing_starts(rig: Rig, tmp_path: Path) -> None:
