@@ -20,7 +20,7 @@ from metering.store.readings_reader import ReadingsReader
 from metering.store.results import ResultsReader
 from zcf.home import DAY_MS, Home, utc_ms
 from zcf.judge import Findings, judge
-from zcf.supervisor import ROOT, Supervisor, now_ms
+from zcf.supervisor import ROOT, ChildError, Supervisor, now_ms
 
 SETTLE_S = 60.0
 SMALL_LOG = 64_000_000  # an interactive demo is judged at its end when its logs are no larger [bytes]
@@ -108,7 +108,9 @@ class Demo:
         words = [sys.executable, "-P", "-m", "zcf", "balance", str(self.home.site), "--period", period, "--json"]
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "PYTHONPATH": paths}
-        told = subprocess.run(words, env=environment, capture_output=True, check=True, timeout=300)
+        told = subprocess.run(words, env=environment, capture_output=True, check=False, timeout=300)
+        if told.returncode:
+            raise ChildError(f"zcf balance failed:\n{told.stderr.decode()[-2000:]}", told.returncode)
         document: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
         return document
 

@@ -79,7 +79,7 @@ def judge(home: Path, balances: Sequence[Mapping[str, Any]] = (), outages: Seque
     collected = Collector(config, reader, truth).run()
     entries, results = EntriesReader(config.store_dir), ResultsReader(config.store_dir)
     energies = judge_energy(collected.tracks, results, entries, events)
-    carbon, rows = Carbon(), factor_rows()
+    carbon, rows = Carbon(), factor_rows() if balances else {}
     declared = {factor.id: {"value": factor.value} for factor in config.file.factors}
     for document in balances:
         carbon.join(judge_carbon(document, collected.tracks, rows, declared))

@@ -64,7 +64,7 @@ def factor_rows(folder: Path = DATA) -> dict[str, Mapping[str, Any]]:
     """Every row of the factor files by id, and the warming potentials as `gwp-REPORT-GAS`."""
     found: dict[str, Mapping[str, Any]] = {}
     for path in [*sorted((folder / "factors").glob("*.yaml")), folder / "gwp.yaml"]:
-        document = YAML(typ="safe").load(path)
+        document = YAML(typ="safe", pure=True).load(path)
         for row in document["rows"]:
             whole = {**document.get("defaults", {}), **row}
             found[str(whole.get("id") or f"gwp-{whole['report']}-{whole['gas']}")] = whole
