@@ -17,13 +17,8 @@ from metering.store.readings_reader import StoredPoll
 QUALITY: Final = "_quality"  # <quantity>_quality: an int field beside a value that is not GOOD
 UNLISTED: Final = "unlisted"  # the measurement of a point that the site file no longer names
 
-# What a point measures where its carrier was left at the default.
-_DOMAINS: Final[Mapping[Role, str]] = {
-    Role.AMBIENT: "weather",
-    Role.PRODUCT: "product",
-    Role.AIR: "compressed_air",
-    Role.COOLING: "cooling",
-}
+_DOMAINS: Final[Mapping[Role, str]] = {Role.AMBIENT: "weather", Role.PRODUCT: "product"}
+_CARRIERS: Final[Mapping[Role, str]] = {Role.AIR: "compressed_air", Role.COOLING: "cold"}  # where it is left at default
 # A backslash before a comma, and a control character, are read differently by InfluxDB 1, 2 and VictoriaMetrics.
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\]")
 
@@ -40,11 +35,12 @@ def escape(text: str, *, measurement: bool = False) -> str:
 
 
 def measurement(point: MeteringPoint | None) -> str:
-    """The measurement of a metering point: its carrier, or the domain its role stands for."""
+    """The measurement of a metering point: the domain its role stands for, else its carrier."""
     if point is None:
         return UNLISTED
-    carrier = point.carrier if point.carrier != "electricity" else _DOMAINS.get(point.role, "electricity")
-    return plain(carrier).lstrip("#_ ") or UNLISTED  # "#" opens a comment, "_" is InfluxDB's own
+    carrier = point.carrier if point.carrier != "electricity" else _CARRIERS.get(point.role, "electricity")
+    found = plain(_DOMAINS.get(point.role, carrier))
+    return found.lstrip("#_ ") or UNLISTED  # "#" opens a comment, "_" is InfluxDB's own
 
 
 def tags(site: str, point_id: str, point: MeteringPoint | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Readings out of InfluxDB, in InfluxQL at /query: answered by InfluxDB 1, by 2 (with a DBRP mapping) and by 3.
+"""Readings out of InfluxDB, in InfluxQL at /query, which InfluxDB 1 and 2 (with a DBRP mapping) answer alike.
 
 The schema is docs/influxdb-schema.md. Names of points and sites go as bound parameters, quantities come from the table
 of quantities, times are integers: nothing a person wrote is ever part of a statement.

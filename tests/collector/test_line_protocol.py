@@ -1,5 +1,6 @@
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,8 @@ def test_whatever_a_site_file_says_makes_one_line(carrier: str, area: str, equip
         (MeteringPoint("a", Role.GRID), "electricity"),
         (MeteringPoint("a", Role.FUEL, "gas"), "gas"),
         (MeteringPoint("a", Role.AMBIENT), "weather"),
+        (MeteringPoint("a", Role.AMBIENT, "ambient"), "weather"),
+        (MeteringPoint("a", Role.COOLING), "cold"),
         (MeteringPoint("a", Role.PRODUCT), "product"),
         (MeteringPoint("a", Role.AIR), "compressed_air"),
         (MeteringPoint("a", Role.AIR, "air"), "air"),
@@ -130,3 +133,10 @@ def test_a_percent_sign_and_empty_tags() -> None:
         lines.lines(poll(2.5))
         == rf"electricity,area=100\ %\ north,point=a,role=load,site=s active_power=2.5 {NOW_MS}" + "\n"
     )
+
+
+def test_the_line_shown_in_the_documentation_is_the_line_written() -> None:
+    shown = (Path(__file__).parents[2] / "docs/influxdb-schema.md").read_text(encoding="utf-8")
+    point = MeteringPoint("grid", Role.GRID, area="SMT north")
+    line = GroupLines("works", METER, {"grid": point}).lines(poll(412.5, 1_834_207_125_000))
+    assert f"```\n{line}```" in shown
