@@ -1,7 +1,8 @@
 """The collector: one task a Modbus link, one session an MQTT broker, one thread that commits; epoch after epoch."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -11,10 +12,13 @@ from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
+from collector.protocols.gate import NoAnswerError
+from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
 from metering.reading import GapReason
 
+_OPEN_S = 2.0  # how long the first reads wait for connections
 _WATCH_S = 0.5
 _FINISH_S = 1.5  # how long polls at work may go on after a stop
 _CLOSE_S = 1.0
@@ -32,17 +36,31 @@ class Collector:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
+        gates = {wired.link.id: _gate(wired) for wired in self._wired if wired.link.type == "tcp"}
+        opening = {asyncio.create_task(_open(gate)) for gate in gates.values()}
+        if opening:  # else the first tick of a slow connection would cost its neighbours theirs
+            await asyncio.wait(opening, timeout=_OPEN_S)
         why_down: GapReason | None = None
-        while not stop.is_set():
-            await self._run_epoch(stop, ready, why_down)
-            why_down = GapReason.TIME_UNCERTAIN
+        try:
+            while not stop.is_set():
+                await self._run_epoch(gates, stop, ready, why_down)
+                why_down = GapReason.TIME_UNCERTAIN
+        finally:
+            for task in opening:
+                task.cancel()
+            for gate in gates.values():
+                gate.close()
 
-    async def _run_epoch(self, stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None) -> None:
+    async def _run_epoch(
+        self, gates: Mapping[str, Gate], stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None
+    ) -> None:
         clock = EpochClock()
         groups = [group for link in self._wired for device in link.devices for group in device.groups]
         opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
         epoch = await asyncio.wrap_future(opening)
-        links = [self._link(wired, epoch, clock) for wired in self._wired if wired.link.type == "tcp"]
+        links = [
+            self._link(wired, gates[wired.link.id], epoch, clock) for wired in self._wired if wired.link.type == "tcp"
+        ]
         sessions = [self._session(wired, epoch, clock) for wired in self._wired if wired.link.type == "mqtt"]
         tasks = [asyncio.create_task(link.run()) for link in links]
         for session in sessions:
@@ -55,12 +73,12 @@ class Collector:
             stop_ms = clock.now_ms()
             for session in sessions:
                 session.halt()
-            await _wind_down(links, tasks)
+            await _wind_down(links, tasks, stop_ms)
             await self._close(epoch, links, stop_ms)
             for session in sessions:
                 await asyncio.to_thread(session.close, _GOODBYE_S)
 
-    def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> ModbusLink:
+    def _link(self, wired: WiredLink, gate: Gate, epoch: Epoch, clock: EpochClock) -> ModbusLink:
         units = []
         for device in wired.devices:
             feeds = {}
@@ -69,7 +87,7 @@ class Collector:
                 tracks = tracks_of(group, number, epoch.start_ms)
                 feeds[number] = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms)
             units.append(Unit(device, feeds))
-        return ModbusLink(wired, units, clock)
+        return ModbusLink(wired, units, gate, clock)
 
     def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
         inboxes = []
@@ -114,12 +132,21 @@ class Collector:
             self._log.error("epoch_not_closed", epoch=epoch.id)
 
 
-async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"]) -> None:
-    """Let polls at work end for a moment, then break them off."""
+async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"], stop_ms: int) -> None:
+    """Let what was due before the stop be read, for a moment; then break it off."""
     for link in links:
-        link.halt()
+        link.halt(stop_ms)
     if tasks:
         await asyncio.wait(tasks, timeout=_FINISH_S)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _gate(wired: WiredLink) -> Gate:
+    return Gate(wired.link.host, wired.link.port, connect_delay_s=wired.connect_delay_s)
+
+
+async def _open(gate: Gate) -> None:
+    with suppress(NoAnswerError):  # the first tick will tell
+        await gate.open()

@@ -54,10 +54,9 @@ def _requests(unit: int, wired: WiredGroup) -> tuple[Request, ...]:
 class ModbusLink:
     """Reads everything behind one host and port, one request at a time."""
 
-    def __init__(self, wired: WiredLink, units: list[Unit], clock: EpochClock) -> None:
-        self.units, self._clock = units, clock
+    def __init__(self, wired: WiredLink, units: list[Unit], gate: Gate, clock: EpochClock) -> None:
+        self.units, self._gate, self._clock = units, gate, clock
         self._delay_s = wired.connect_delay_s
-        self._gate = Gate(wired.link.host, wired.link.port, connect_delay_s=self._delay_s)
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
         self._owner = {number: unit for unit in units for number in unit.feeds}
         feeds = [feed for unit in units for feed in unit.feeds.values()]
@@ -68,23 +67,23 @@ class ModbusLink:
         self._stalled_ms = 0
         self._quiet_until = 0.0
         self._nap: asyncio.Future[None] | None = None
-        self._halted = False
+        self._halt_ms: int | None = None
 
     async def run(self) -> None:
-        """Read what is due until halted; every picked tick ends in its feed."""
-        try:
-            while not self._halted:
-                due = self._timetable.pick(self._clock.now_ms(), self._behind)
-                if due is None:
-                    await self._rest(self._timetable.next_ms())
-                else:
-                    await self._turn(due)
-        finally:
-            self._gate.close()
+        """Read what is due until halted, and what was due before that; every picked tick ends in its feed."""
+        while True:
+            now_ms = self._clock.now_ms()
+            due = self._timetable.pick(now_ms if self._halt_ms is None else self._halt_ms - 1, self._behind)
+            if due is not None:
+                await self._turn(due)
+            elif self._halt_ms is not None:
+                return
+            else:
+                await self._rest(self._timetable.next_ms())
 
-    def halt(self) -> None:
-        """Begin no further poll; the one at work may end."""
-        self._halted = True
+    def halt(self, at_ms: int) -> None:
+        """Read nothing that is due from this instant on [ms UTC]."""
+        self._halt_ms = at_ms
         if self._nap is not None and not self._nap.done():
             self._nap.set_result(None)
 

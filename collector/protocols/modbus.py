@@ -54,6 +54,11 @@ class Gate:
         """True while the next request needs no new connection."""
         return self._wire is not None and self._wire.usable
 
+    async def open(self) -> None:
+        """Connect ahead of the first request; NoAnswerError where that fails."""
+        async with self._lock:
+            await self._ready()
+
     async def execute(self, request: Request, timeout_s: float) -> bytes:
         """The data of the one valid answer; NoAnswerError otherwise, and after anything odd a new connection."""
         async with self._lock:
