@@ -1,7 +1,9 @@
 """An embedded broker (MQTT 3.1.1) and the devices that publish on it; each message is logged before it is published."""
 
 import asyncio
+import contextlib
 import logging
+import threading
 from collections.abc import Sequence
 
 import paho.mqtt.client as mqtt
@@ -15,6 +17,7 @@ from simulators.messages import Message, messages
 from simulators.proxy import now_ms
 from simulators.truth import TruthLog
 
+_SHUTDOWN_S = 2.0
 _ANONYMOUS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
 
@@ -67,9 +70,12 @@ class BrokerLink:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        ending = threading.Thread(target=self._client.loop_stop, daemon=True)
+        ending.start()  # joins a thread that may wait for an answer of the broker: never in the way of the end
         if self._broker is not None:
-            await self._broker.shutdown()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._broker.shutdown(), _SHUTDOWN_S)
+        ending.join(_SHUTDOWN_S)
 
     async def _publish(self, talker: Talker) -> None:
         """At each multiple of the device's period, its messages."""

@@ -110,7 +110,7 @@ def _reflow(sheet: Sheet, node: Node) -> Floats:
     nominal = max(n.capacity for n in on_line)
     load = sheet.sum(sheet.flows[n.id, "product_count"] for n in on_line) / nominal
     heat = sheet.sum(recipe_share(sheet, n) * SOLDERING[n.recipe] for n in on_line)
-    return node.rating * (0.02 + _warm(sheet) * heat * (0.42 + 0.5 * np.minimum(load, 1.1)))
+    return node.rating * (0.02 + _warm(sheet) * heat * (0.4 + 0.46 * np.minimum(load, 1.1)))
 
 
 def _placement(sheet: Sheet, node: Node) -> Floats:

@@ -100,7 +100,7 @@ def air(sheet: Sheet) -> None:
 
 def _compressor(sheet: Sheet, node: Node, flow: Floats, load: Floats, running: Floats) -> None:
     idle, slope = (0.09, 0.91) if node.variable else (0.27, 0.73)
-    sheet.power[node.id] = node.rating * (0.003 + running * (idle + slope * load)) * sheet.wobble(node.id)
+    sheet.power[node.id] = node.rating * (0.003 + 0.91 * running * (idle + slope * load)) * sheet.wobble(node.id)
     sheet.flows[node.id, "air_volume"] = flow
     sheet.flows[node.id, "run_hours"] = running
     sheet.flows[node.id, "load_hours"] = running * (load > 0.05)
