@@ -115,6 +115,8 @@ class Inputs:
     @property
     def full_year(self) -> bool:
         """Does the period cover one whole calendar or fiscal year of the site."""
+        if not len(self.flows.start_ms):
+            return False
         start, end, site = int(self.flows.start_ms[0]), self.flows.end_ms, self.flows.site
         spans = (year(self.year, site.zone), fiscal_year(self.year, site.fiscal_year_start, site.zone))
         return any((s.start_ms, s.end_ms) == (start, end) for s in spans)

@@ -170,7 +170,7 @@ def clean_discharge(charge: Float, clean_charge: Float, discharge: Float) -> Flo
         content, clean = content + c * efficiency, clean + g * efficiency
         share = clean / max(content, d) if max(content, d) > 0 else 0.0
         out[hour] = d * share
-        content, clean = max(0.0, content - d), clean - out[hour]
+        content, clean = max(0.0, content - d), max(0.0, clean - float(out[hour]))
     return out
 
 
