@@ -50,7 +50,10 @@ class Demo:
 
     def run(self) -> int:
         """From the first reading of the past to the summary; the exit status."""
-        options, home = self.options, self.home
+        with self.home.occupied():
+            return self._run(self.options, self.home)
+
+    def _run(self, options: Options, home: Home) -> int:
         home.prepare(options.days, options.faults, utc_ms())
         with self._bar() as progress:
             polls = home.write_past(options.days, utc_ms(), progress)

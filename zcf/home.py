@@ -1,10 +1,11 @@
 """The folder of one demo: its site and plant with free ports, its faults, its past; kept from one start to the next."""
 
+import fcntl
 import json
 import shutil
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import typer
 
 from metering.period import from_ms
 from metering.sitefile import load_site
+from metering.store import StoreLockedError
 from metering.store.readings import readings_path, writing
-from simulators.config import LinkSection, PlantFile, load_plant
+from simulators.config import PlantFile, load_plant
 from simulators.faultfile import load_faults
 from simulators.history import write_history
 from simulators.prepare import with_ports, with_start
@@ -22,6 +24,7 @@ from simulators.prepare import with_ports, with_start
 EXAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "example"
 DAY_MS = 86_400_000
 PAGE_PORT = 8080
+PORTS = range(15_020, 16_020)  # below those that the kernel gives to outgoing connections
 # Faults count from an instant after the history is written, which takes about so long [ms].
 LEAD_MS = 5_000
 LEAD_PER_DAY_MS = 150
@@ -47,9 +50,19 @@ class Home:
         self._state.with_suffix(".new").write_text(text)
         self._state.with_suffix(".new").replace(self._state)
 
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """The folder for this demo alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "demo.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreLockedError(f"another demo runs in {self.folder}; stop it, or take another --dir") from None
+            yield
+
     def prepare(self, days: int, faults: Path | None, now_ms: int) -> None:
         """Make or check the folder's files; ConfigError when one of them cannot be used."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._take_faults(faults)
         if not self.plant.exists():
             anchor = (from_ms(now_ms) - timedelta(days=days + 2)).date()
@@ -76,7 +89,7 @@ class Home:
         """Keep the ports of the last start where they are still free; take free ones else, in both files."""
         known = self.state.get("ports", {})
         with ExitStack() as held:
-            ports = {link.id: _port(held, known.get(link.id), link) for link in plant.links}
+            ports = {link.id: _free(held, link.host, known.get(link.id)) for link in plant.links}
         if ports != known:
             for path in (self.plant, self.site):
                 path.write_text(with_ports(path.read_text(encoding="utf-8"), ports), encoding="utf-8")
@@ -87,7 +100,7 @@ class Home:
         if wanted:
             return wanted
         with ExitStack() as held:
-            port = _bound(held, "127.0.0.1", self.state.get("page_port") or PAGE_PORT) or _bound(held, "127.0.0.1", 0)
+            port: int = _free(held, "127.0.0.1", self.state.get("page_port") or PAGE_PORT)
         self.note(page_port=port)
         return port
 
@@ -113,13 +126,11 @@ def utc_ms() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
-def _port(held: ExitStack, known: int | None, link: LinkSection) -> int:
-    return (known and _bound(held, link.host, known)) or _bound(held, link.host, 0)
-
-
-def _bound(held: ExitStack, host: str, port: int) -> int:
-    """The port if it is free (0: any), held until all are chosen; else 0."""
-    try:
-        return int(held.enter_context(socket.create_server((host, port))).getsockname()[1])
-    except OSError:
-        return 0
+def _free(held: ExitStack, host: str, wanted: int | None) -> int:
+    """The wanted port if it is free, else the first free one of ours; held until all are chosen."""
+    wishes: tuple[int, ...] = (wanted,) if wanted else ()
+    for port in (*wishes, *PORTS):
+        with suppress(OSError):
+            held.enter_context(socket.create_server((host, port)))
+            return port
+    raise OSError(f"no free port on {host} among {PORTS.start}..{PORTS.stop - 1}")

@@ -23,7 +23,8 @@ def track(point: str, name: str, *pairs: tuple[int, int]) -> Track:
 def line(point: str, category: str, micro: int, unit: str, factor: dict[str, object], kg: float, **more: object):
     return {
         "id": f"{point}/{category}", "point": point, "category": category, "gas": "co2_only", "method": "LB",
-        "year": 2026, "activity": {"micro": micro, "unit": unit}, "factor": factor, "kg": kg, **more,
+        "year": 2026, "activity": {"micro": micro, "unit": unit}, "kg": kg,
+        "recompute": {"factor": factor}, **more,
     }  # fmt: skip
 
 

@@ -86,7 +86,8 @@ def judge_carbon(document: Mapping[str, Any], tracks: Mapping[SeriesKey, Track],
             start, end = max(period["start_ms"], track.times[0]), min(period["end_ms"], track.times[-1])
             energy = track.at(end) - track.at(start) if end > start else 0
             micro = Decimal(energy) * _part(line, document["lines"])
-            factor = _factor(line["factor"], known) * _kg_per(line["factor"]["unit"], line["activity"]["unit"])
+            told = line["recompute"]["factor"]
+            factor = _factor(told, known) * _kg_per(told["unit"], line["activity"]["unit"])
             found.note(line["id"], Decimal(repr(line["kg"])), micro / Decimal(10**6) * factor)
     return found
 

@@ -12,7 +12,7 @@ from metering.sitefile import SiteConfig
 from metering.store.entries import EntriesReader
 from metering.store.readings_reader import ReadingsReader, StoredPoll
 from metering.store.results import IntervalRows, ResultsReader
-from zcf.judging.messages import Printed, printed_counters
+from zcf.judging.messages import Printed, pointers_of, printed_counters
 from zcf.judging.ticks import profiles_of
 from zcf.judging.track import Event, Exchanged, Track, open_pairs
 from zcf.judging.truth import Truth
@@ -39,6 +39,7 @@ class Collector:
     def __init__(self, config: SiteConfig, reader: ReadingsReader, truth: Truth) -> None:
         self._config, self._reader, self._truth = config, reader, truth
         self._profiles = profiles_of(config)
+        self._pointers: dict[int, tuple[str, ...]] = {}
         self._decoders: dict[int, list[tuple[int, SeriesKey, Register | Printed]]] = {}
         self.found = Collected()
 
@@ -58,10 +59,11 @@ class Collector:
         return self.found
 
     def _take(self, group: PollGroup, poll: StoredPoll) -> None:
-        if not self._truth.claim(group, poll):
+        decoders = self._decoder(group, poll.group)
+        if not self._truth.claim(group, poll, self._pointers.get(poll.group, ())):
             self.found.invented.append(f"{group.device}/{group.name} at {poll.time_ms}")
             return
-        for index, key, decoder in self._decoder(group, poll.group):
+        for index, key, decoder in decoders:
             micro = decoder.micro(poll.words)
             if micro != poll.values[index]:
                 self.found.altered.append(f"{key[0]} {key[1]} at {poll.time_ms}: {poll.values[index]}, not {micro}")
@@ -78,7 +80,15 @@ class Collector:
     def _decoder(self, group: PollGroup, number: int) -> list[tuple[int, SeriesKey, Register | Printed]]:
         if number not in self._decoders:
             self._decoders[number] = list(self._compile(group, self._profiles[group.device]))
+            if not group.blocks:
+                self._pointers[number] = self._columns_of(group)
         return self._decoders[number]
+
+    def _columns_of(self, group: PollGroup) -> tuple[str, ...]:
+        """Where each column of a group of messages stands; such a group serves one metering point."""
+        point = self._config.site.point(group.columns[0].point)
+        names = [column.quantity for column in group.columns]
+        return pointers_of(self._profiles[group.device], point, names)
 
     def _compile(
         self, group: PollGroup, profile: DeviceProfile

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +12,7 @@ from metering.quantity import Kind, printed_unit, quantity
 from metering.reading import INT64_MAX, MICRO, Lane
 from metering.site import MeteringPoint
 from metering.store.readings_reader import Epoch, ReadingsReader
-from zcf.judging.truth import Message
+from zcf.judging.truth import Message, pointed
 from zcf.judging.words import seen_from
 
 CONNECTING_MS = 2_000  # what is sent while a collector subscribes, or in its last moment, may miss it
@@ -22,21 +21,22 @@ UNDER_WAY_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A counter as it stands in a JSON message."""
+    """A counter as it stands in a JSON message, or in the list of a message's numbers that is stored of it."""
 
     pointer: str
+    column: int
     factor: Fraction  # [unit per 1 in the message]
     offset: Fraction  # [unit]
     step: Fraction  # the worth of the last printed digit [unit]
 
-    def micro(self, payload: bytes) -> int | None:
+    def micro(self, words: bytes) -> int | None:
         """The reading [1e-6 unit], rounded half to even; None where the message holds none."""
-        told: Any = json.loads(payload, parse_float=Decimal)
-        for part in self.pointer[1:].split("/"):
-            told = told.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(told, dict) else None
-        if isinstance(told, bool) or not isinstance(told, int | Decimal):
+        document: Any = json.loads(words, parse_float=str, parse_int=str)
+        told = document[self.column] if isinstance(document, list) else pointed(document, self.pointer)
+        try:
+            micro = round((Fraction(told) * self.factor + self.offset) * MICRO)
+        except (TypeError, ValueError):
             return None
-        micro = round((Fraction(told) * self.factor + self.offset) * MICRO)
         return micro if 0 <= micro <= INT64_MAX else None
 
 
@@ -44,16 +44,22 @@ def printed_counters(profile: DeviceProfile, point: MeteringPoint, names: Sequen
     """The counters among some quantities of a metering point."""
     by_name = {seen_from(point, p.quantity): p for p in profile.messages}
     return {
-        name: _printed(by_name[name], point)
-        for name in names
+        name: _printed(by_name[name], point, column)
+        for column, name in enumerate(names)
         if quantity(name).kind is Kind.COUNTER and name in by_name
     }
 
 
-def _printed(told: MqttPoint, point: MeteringPoint) -> Printed:
+def pointers_of(profile: DeviceProfile, point: MeteringPoint, names: Sequence[str]) -> tuple[str, ...]:
+    """Where each quantity of a metering point stands in its message."""
+    by_name = {seen_from(point, p.quantity): p.pointer for p in profile.messages}
+    return tuple(by_name[name] for name in names)
+
+
+def _printed(told: MqttPoint, point: MeteringPoint, column: int) -> Printed:
     unit = printed_unit(told.unit, quantity(told.quantity)) * (point.ct_ratio if told.ct == "secondary" else 1)
     factor = told.scale * unit
-    return Printed(told.pointer, factor, told.offset * unit, factor / 10**told.decimals)
+    return Printed(told.pointer, column, factor, told.offset * unit, factor / 10**told.decimals)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What the simulated devices really gave, by their logs; each answer may stand behind one stored reading only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,19 @@ class Message:
     device: str
     topic: str
     payload: bytes
-    sequence: int | None = None
+
+    def told(self, pointers: Sequence[str]) -> bytes:
+        """What it says at some JSON pointers, numbers as printed: the form in which a message is stored."""
+        document = json.loads(self.payload, parse_float=str, parse_int=str)
+        return json.dumps([pointed(document, pointer) for pointer in pointers], separators=(",", ":")).encode()
+
+
+def pointed(document: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to; None where it leads nowhere."""
+    for part in pointer[1:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        document = document.get(key) if isinstance(document, dict) else None
+    return document
 
 
 class Truth:
@@ -34,7 +47,7 @@ class Truth:
     def __init__(self, folder: Path) -> None:
         self._answers: dict[AnswerKey, list[int]] = {}
         self._history: dict[tuple[str, str], dict[int, int]] = {}
-        self._payloads: dict[tuple[str, bytes], list[Message]] = {}
+        self._unclaimed: dict[tuple[str, str], dict[bytes, list[Message]]] = {}
         self.messages: list[Message] = []
         for path in sorted(folder.glob("*.jsonl")):
             for line in read_lines(path):
@@ -47,9 +60,7 @@ class Truth:
             return
         if "topic" in line:
             payload = str(line["payload"]).encode()
-            message = Message(line["t"], line["device"], line["topic"], payload, line.get("seq"))
-            self.messages.append(message)
-            self._payloads.setdefault((message.device, payload), []).append(message)
+            self.messages.append(Message(line["t"], line["device"], line["topic"], payload))
         else:
             key = (line["device"], line["fc"], line["addr"], bytes.fromhex(line["words"]))
             self._answers.setdefault(key, []).append(line["t"])
@@ -59,31 +70,36 @@ class Truth:
             shape = _shape(map(tuple, group["blocks"])) or str(group["group"])
             self._history.setdefault((group["device"], shape), {})[time_ms] = hash(words)
 
-    def claim(self, group: PollGroup, poll: StoredPoll) -> bool:
-        """Whether logged answers stand behind a stored poll, word for word; they cannot be claimed again."""
+    def claim(self, group: PollGroup, poll: StoredPoll, pointers: Sequence[str] = ()) -> bool:
+        """Whether logged answers stand behind a stored poll, word for word; they cannot be claimed again.
+
+        Of a group of messages, `pointers` say where each of its columns stands.
+        """
         if poll.lane is Lane.HISTORY:
             shape = _shape((b.function, b.address, b.count) for b in group.blocks) or group.name
             times = self._history.get((group.device, shape), {})
             return times.pop(poll.time_ms, None) == hash(poll.words)
         if not group.blocks:
-            return self._claim_message(group, poll)
+            return self._claim_message(group, poll, pointers)
         return all(self._claim_answer(group.device, *part, poll.time_ms) for part in parts(group.blocks, poll.words))
 
     def _claim_answer(self, device: str, block: Block, words: bytes, time_ms: int) -> bool:
         return _newest(self._answers.get((device, block.function, block.address, words), []), time_ms, OLDEST_MS)
 
-    def _claim_message(self, group: PollGroup, poll: StoredPoll) -> bool:
-        found = self._payloads.get((group.device, poll.words), [])
-        for index, message in enumerate(found):
-            if message.topic.endswith(f"/{group.name}"):
-                del found[index]
-                return True
-        return False
+    def _claim_message(self, group: PollGroup, poll: StoredPoll, pointers: Sequence[str]) -> bool:
+        key = (group.device, group.name)
+        if key not in self._unclaimed:
+            found = self._unclaimed[key] = {}
+            for message in self.messages:
+                if message.device == group.device and message.topic.endswith(f"/{group.name}"):
+                    found.setdefault(message.told(pointers), []).append(message)
+        same = self._unclaimed[key].get(poll.words)
+        return bool(same and same.pop(0))
 
     @property
     def unclaimed(self) -> list[Message]:
-        """The messages behind which no stored reading was found."""
-        return [message for some in self._payloads.values() for message in some]
+        """The messages behind which no stored reading was found, of the groups that were asked for."""
+        return [m for topics in self._unclaimed.values() for some in topics.values() for m in some]
 
 
 def _newest(times: list[int], before_ms: int, span_ms: int) -> bool:
