@@ -218,17 +218,16 @@ def _duplicates(document: Document, section: str, ids: list[str]) -> Iterator[Fa
 def _reference_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
     links = {link.id: link for link in file.links}
     devices = {device.id for device in file.devices}
-    taken: dict[tuple[str, int], str] = {}
+    taken: dict[tuple[str, int, str], str] = {}  # an inverter shows its meter and battery under its own unit
     for index, device in enumerate(file.devices):
         link = links.get(device.link)
         if link is None:
             yield document.fault(("devices", index, "link"), f"no link {device.link!r}", f"one of: {', '.join(links)}")
-        elif link.type == "tcp" and (other := taken.setdefault((device.link, device.unit), device.id)) != device.id:
-            yield document.fault(
-                ("devices", index),
-                f"unit {device.unit} on link {device.link!r} is already {other!r}",
-                "two devices cannot share a unit id",
-            )
+        elif link.type == "tcp":
+            other = taken.setdefault((device.link, device.unit, device.profile), device.id)
+            if other != device.id:
+                message = f"unit {device.unit} on link {device.link!r} is already {other!r}"
+                yield document.fault(("devices", index), message, "two devices of one profile cannot share a unit id")
     for index, point in enumerate(file.points):
         if point.device is not None and point.device not in devices:
             yield document.fault(

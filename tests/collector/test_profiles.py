@@ -127,31 +127,6 @@ def test_the_documented_eastron_image() -> None:
     assert found["active_energy_import"] == 123_456_750_000  # 0x47F12060: exact in float32
 
 
-def test_a_heat_meter_on_a_cold_day() -> None:
-    found = decoded("tuf-2000m-heat", "tuf-2000m.json")
-    assert (found["supply_temperature"], found["signal_quality"]) == (7.101173400878906, 38)
-    assert found["heat_energy"] == 87_863_871  # 87 GJ + 0.8638708 GJ
-    assert found["heat_power"] is not None
-    assert found["heat_power"] < 0  # flowing backwards when it was recorded
-    image = capture("tuf-2000m.json")
-    assert number(image, 32) == 7.101173400878906
-
-
-def test_a_heat_meter_s_accumulators_confirm_each_other() -> None:
-    image = capture("tuf-2000m.json")
-    positive, negative, net = (number(image, a, "int32") + number(image, a + 2) for a in (16, 20, 28))
-    assert number(image, 20, "int32") == -56
-    assert positive - negative == pytest.approx(net, abs=1e-5)  # the net's float32 shows 6e-6
-
-
-def number(image: list[dict[str, Any]], address: int, kind: str = "float32") -> float:
-    field = Field("supply_temperature", False, HOLDING, Number(address, kind, "CDAB"), Fraction(1))
-    block = Block(HOLDING, address, 2)
-    value = Decoder([field], [block]).decode([words(image, block)]).values[0]
-    assert value is not None
-    return value
-
-
 def at(document: Any, pointer: str) -> Any:
     for name in pointer.split("/")[1:]:
         document = document[name]
