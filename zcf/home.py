@@ -100,7 +100,7 @@ class Home:
         if wanted:
             return wanted
         with ExitStack() as held:
-            port: int = _free(held, "127.0.0.1", self.state.get("page_port") or PAGE_PORT)
+            port = _free(held, "127.0.0.1", self.state.get("page_port") or PAGE_PORT)
         self.note(page_port=port)
         return port
 
@@ -128,8 +128,8 @@ def utc_ms() -> int:
 
 def _free(held: ExitStack, host: str, wanted: int | None) -> int:
     """The wanted port if it is free, else the first free one of ours; held until all are chosen."""
-    wishes: tuple[int, ...] = (wanted,) if wanted else ()
-    for port in (*wishes, *PORTS):
+    ports: list[int] = [*([wanted] if wanted else []), *PORTS]
+    for port in ports:
         with suppress(OSError):
             held.enter_context(socket.create_server((host, port)))
             return port

@@ -54,7 +54,8 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
         activity, factor = line["activity"], line["factor"]
         table.add_row(
             line["name"][lang], str(line["scope"]), line["method"], line["gas"],
-            f"{activity['value']:,.1f} {activity['unit']}", f"{factor['value']:.6g} {factor['unit']} ({factor['year']})",
+            f"{activity['value']:,.1f} {activity['unit']}",
+            f"{factor['value']:.6g} {factor['unit']} ({factor['year']})",
             line["status"], f"{line['kg'] / 1000:,.3f}",
         )  # fmt: skip
     console.print(table)
