@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,10 +182,19 @@ def covered(mask: Mask) -> float:
     return float(mask.mean()) if len(mask) else 0.0
 
 
+def percent(part: float, whole: float) -> float:
+    """A share, rounded once [%]: exactly 29 % is 29 and a whole is 100, so that no threshold is missed by a ulp."""
+    return float(100 * Fraction(part) / Fraction(whole))
+
+
 def energy(flow: Flow, mask: Mask | None = None) -> float:
     """The energy of the chosen quarter-hours [unit of the flow]."""
-    chosen = flow.energy if mask is None else flow.energy[mask]
-    return int(chosen.sum()) / 10**6
+    return micro(flow, mask) / 10**6
+
+
+def micro(flow: Flow, mask: Mask | None = None) -> int:
+    """The energy of the chosen quarter-hours, exactly [1e-6 of unit]."""
+    return int((flow.energy if mask is None else flow.energy[mask]).sum())
 
 
 def ratio(id_: str, part: Flow, whole: Flow, *, inputs: Iterable[str] = (), status: Status = Status.NONE) -> Indicator:
@@ -195,7 +205,7 @@ def ratio(id_: str, part: Flow, whole: Flow, *, inputs: Iterable[str] = (), stat
         return unknown(id_, "%", "分母为零或未知。", "Nothing to divide by: the whole is zero or not known.", inputs)
     return Indicator(
         id_,
-        100 * (energy(part, mask) / total),
+        percent(micro(part, mask), micro(whole, mask)),
         "%",
         None,
         tuple(inputs),

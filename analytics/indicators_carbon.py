@@ -10,6 +10,7 @@ from analytics.indicator_inputs import (
     Scale,
     comprehensive_energy,
     incomplete,
+    percent,
     unknown,
 )
 from analytics.lines import BalanceLine
@@ -105,7 +106,7 @@ def offsets_ratio(inputs: Inputs) -> Indicator:
     gross = gross_market(inputs)
     if not gross.value:
         return Indicator("offsets_ratio", None, "%", gross.reason or _nothing(), gross.inputs)
-    value = 100 * (inputs.balance.offsets_kg / 1000 / gross.value)
+    value = percent(inputs.balance.offsets_kg / 1000, gross.value)
     return Indicator("offsets_ratio", value, "%", None, gross.inputs, gross.status, Scale(gross.value / 100, "tCO2e"))
 
 
@@ -138,7 +139,7 @@ def _reduction(id_: str, inputs: Inputs, fact: str, zh: str, en: str) -> Indicat
         return Indicator(id_, None, "%", gross.reason, gross.inputs)
     status = weakest((gross.status, Status.DECLARED))
     return Indicator(
-        id_, 100 * (1 - gross.value / base), "%", None, (*gross.inputs, fact), status, Scale(base / 100, "tCO2e")
+        id_, percent(base - gross.value, base), "%", None, (*gross.inputs, fact), status, Scale(base / 100, "tCO2e")
     )
 
 
@@ -154,7 +155,7 @@ def target_annual_reduction(inputs: Inputs) -> Indicator:
         return unknown(
             "target_annual_reduction", "%/yr", "目标年份或基准无效。", "The target has no valid base or year."
         )
-    value = 100 * (1 - near.target_t / near.base_t) / years
+    value = percent(near.base_t - near.target_t, near.base_t * years)
     return Indicator("target_annual_reduction", value, "%/yr", None, ("targets",), Status.DECLARED)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from analytics.factors import Gas, Method
 from analytics.grid import on_grid
-from analytics.indicator_inputs import Indicator, Inputs, Scale, coal_equivalent, covered, unknown
+from analytics.indicator_inputs import Indicator, Inputs, Scale, coal_equivalent, covered, percent, unknown
 from analytics.intervals import Flag
 from analytics.lines import BalanceLine
 from analytics.terms import Sentence, Status, weakest
@@ -37,7 +37,7 @@ def auto_collection_rate(inputs: Inputs) -> Indicator:
         return unknown("auto_collection_rate", "%", "没有测点。", "There are no metering points.")
     good = [p for p in points if _automatic(p, inputs)]
     return Indicator(
-        "auto_collection_rate", 100 * (len(good) / len(points)), "%", None, tuple(p.id for p in points), Status.NONE,
+        "auto_collection_rate", percent(len(good), len(points)), "%", None, tuple(p.id for p in points), Status.NONE,
         Scale(len(points) / 100, "points"),
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ def auto_collection_rate_energy(inputs: Inputs) -> Indicator:
         good += tce[0] if _automatic(inputs.flows.site.point(one.point), inputs) else 0.0
     if total <= 0:
         return unknown(id_, "%", "没有用能。", "No energy was used.")
-    return Indicator(id_, 100 * (good / total), "%", None, tuple(a.point for a in inputs.flows.activities))
+    return Indicator(id_, percent(good, total), "%", None, tuple(a.point for a in inputs.flows.activities))
 
 
 def _coal_name(activity: str) -> str:
@@ -83,7 +83,9 @@ def estimated_share(inputs: Inputs) -> Indicator:
     total = inputs.flows.consumption.total()
     if total.micro <= 0:
         return unknown("estimated_share", "%", "没有用电。", "No electricity was used.")
-    return Indicator("estimated_share", 100 * min(1.0, total.placed / total.micro), "%", None, ("consumption",))
+    return Indicator(
+        "estimated_share", percent(min(total.placed, total.micro), total.micro), "%", None, ("consumption",)
+    )
 
 
 def inventory_coverage(inputs: Inputs) -> Indicator:
@@ -97,7 +99,7 @@ def inventory_coverage(inputs: Inputs) -> Indicator:
     good = [p for p in sources if p.id in firm and p.id not in bad]
     status = weakest(line.factor.status for line in lines if line.point in firm)
     return Indicator(
-        "inventory_coverage", 100 * (len(good) / len(sources)), "%", None, tuple(p.id for p in sources), status,
+        "inventory_coverage", percent(len(good), len(sources)), "%", None, tuple(p.id for p in sources), status,
         Scale(len(sources) / 100, "sources"),
     )  # fmt: skip
 
@@ -134,7 +136,7 @@ def traceability(inputs: Inputs) -> Indicator:
     whole = [
         line for line in lines if line.point in keys and line.factor.id and line.factor.document and line.factor.source
     ]
-    return Indicator("traceability", 100 * (len(whole) / len(lines)), "%", None, tuple(line.id for line in lines))
+    return Indicator("traceability", percent(len(whole), len(lines)), "%", None, tuple(line.id for line in lines))
 
 
 def tree_residual(inputs: Inputs) -> Indicator:

@@ -15,6 +15,7 @@ from analytics.indicator_inputs import (
     hourly,
     incomplete,
     known_together,
+    percent,
     ratio,
     unknown,
 )
@@ -55,7 +56,7 @@ def _green_share(id_: str, inputs: Inputs, bought: int) -> Indicator:
     status = Status.DECLARED if bought else Status.NONE
     names = ("self_use", "site_use", *(i.id for i in inputs.balance.settings.instruments))
     return Indicator(
-        id_, 100 * ((own + bought) / use.micro), "%", None, names, status, Scale(use.value / 100, "kWh"),
+        id_, percent(own + bought, use.micro), "%", None, names, status, Scale(use.value / 100, "kWh"),
         parts={"own_kwh": own / MICRO, "bought_kwh": bought / MICRO},
     )  # fmt: skip
 
@@ -81,7 +82,7 @@ def renewable_purchased_share(inputs: Inputs) -> Indicator:
     bought = inputs.flows.grid_import.total()
     if bought.micro <= 0:
         return unknown(id_, "%", "没有购入电力。", "No electricity was bought.")
-    value = 100 * (_bought_green(inputs) / bought.micro)
+    value = percent(_bought_green(inputs), bought.micro)
     names = ("grid_import", *(i.id for i in inputs.balance.settings.instruments))
     status = Status.DECLARED if value else Status.NONE
     return Indicator(id_, value, "%", None, names, status, Scale(bought.value / 100, "kWh"))
@@ -112,7 +113,7 @@ def electrification_rate(inputs: Inputs) -> Indicator:
         return Indicator(id_, None, "%", coal)
     if coal.total <= 0:
         return unknown(id_, "%", "没有用能。", "No energy was used.")
-    value = 100 * (coal.electricity / coal.total)
+    value = percent(coal.electricity, coal.total)
     return Indicator(
         id_, value, "%", None, tuple(coal.parts), coal.status, Scale(coal.total / 100, "tce"), parts=coal.parts
     )
@@ -217,7 +218,7 @@ def cfe_score(inputs: Inputs) -> Indicator:
     clean = energy(flows.self_use, mask) + share * energy(flows.grid_import, mask)
     status = Status.DECLARED if share else Status.NONE
     return Indicator(
-        "cfe_score", 100 * (clean / use), "%", None, ("generation", "grid_import", "grid_export"), status,
+        "cfe_score", percent(clean, use), "%", None, ("generation", "grid_import", "grid_export"), status,
         Scale(use / 100, "kWh"), covered(mask), parts={"grid_cfe_share": share},
     )  # fmt: skip
 
@@ -239,7 +240,7 @@ def load_factor(inputs: Inputs) -> Indicator:
     known = flow.energy[flow.known]
     if not len(known) or int(known.max()) <= 0:
         return unknown("load_factor", "%", "购电量未知或为零。", "The grid import is zero or not known.")
-    value = 100 * (float(known.mean()) / int(known.max()))
+    value = percent(int(known.sum()), int(known.max()) * len(known))
     return Indicator("load_factor", value, "%", None, ("grid_import",), coverage=covered(flow.known))
 
 
@@ -256,5 +257,5 @@ def base_load_share(inputs: Inputs) -> Indicator:
     known = flow.energy[flow.known]
     if not len(known) or float(known.mean()) <= 0:
         return unknown("base_load_share", "%", "用电量未知或为零。", "The consumption is zero or not known.")
-    value = 100 * (float(np.quantile(known, 0.05)) / float(known.mean()))
+    value = percent(float(np.quantile(known, 0.05)), float(known.mean()))
     return Indicator("base_load_share", value, "%", None, ("consumption",), coverage=covered(flow.known))

@@ -12,6 +12,7 @@ from analytics.indicator_inputs import (
     covered,
     energy,
     known_together,
+    percent,
     ratio,
     unknown,
 )
@@ -210,7 +211,7 @@ def storage_efficiency(inputs: Inputs) -> Indicator:
         return unknown(
             id_, "%", "期间不足30天且不知电量变化。", "Under 30 days, and the change of content is not known."
         )
-    value = 100 * ((out + (kept or 0.0)) / into)
+    value = percent(out + (kept or 0.0), into)
     return Indicator(
         id_, value, "%", None, ("charge", "discharge"), Status.NONE, Scale(into / 100, "kWh"), covered(mask)
     )
@@ -240,7 +241,7 @@ def chilled_tank_loss(inputs: Inputs) -> Indicator:
     into = float(np.maximum(np.diff(known), 0).sum())
     if into <= 0:
         return unknown(id_, "%", "没有蓄冷。", "Nothing was stored.", (point,))
-    value = 100 * ((into - energy(out, out.known) - float(known[-1] - known[0])) / into)
+    value = percent(into - energy(out, out.known) - float(known[-1] - known[0]), into)
     return Indicator(
         id_, value, "%", None, (point,), Status.DERIVED, Scale(into / 100, "GJ"), covered(out.known & gauge.known)
     )
@@ -258,7 +259,7 @@ def heat_recovery_share(inputs: Inputs) -> Indicator:
     if possible <= 0:
         return unknown("heat_recovery_share", "%", "可回收热量未知。", "What could be recovered is not known.")
     status = Status.DECLARED if declared else Status.DERIVED
-    value = 100 * (energy(heat, heat.known) / possible)
+    value = percent(energy(heat, heat.known), possible)
     return Indicator(
         "heat_recovery_share",
         value,

@@ -14,6 +14,7 @@ from analytics.indicator_inputs import (
     covered,
     energy,
     known_together,
+    percent,
     unknown,
 )
 from analytics.indicators_carbon import consumption_intensity, gross_market
@@ -166,7 +167,7 @@ def energy_intensity_improvement(inputs: Inputs) -> Indicator:
         return Indicator(id_, None, "%", now.reason, now.inputs)
     scale = Scale(base / 100 * (now.scale.amount if now.scale else 0.0), "kWh")
     return Indicator(
-        id_, 100 * (1 - now.value / base), "%", None, (*now.inputs, fact), Status.DECLARED, scale, now.coverage
+        id_, percent(base - now.value, base), "%", None, (*now.inputs, fact), Status.DECLARED, scale, now.coverage
     )
 
 
@@ -183,5 +184,5 @@ def value_added_intensity_improvement(inputs: Inputs) -> Indicator:
     tce = comprehensive_energy_tce(inputs)
     if tce.value is None:
         return Indicator(id_, None, "%", tce.reason, tce.inputs)
-    value = 100 * (1 - tce.value / added / base)
+    value = percent(base * added - tce.value, base * added)
     return Indicator(id_, value, "%", None, tce.inputs, Status.DECLARED, Scale(base * added / 100, "tce"))
