@@ -202,7 +202,7 @@ def test_matched_share(load: list[float], clean: list[float], share: float) -> N
     assert matched(np.array(load, float), np.array(clean, float)) == pytest.approx(share)
 
 
-POWER = hnp.arrays(np.float64, 12, elements=st.floats(0, 1000))
+POWER = hnp.arrays(np.float64, 12, elements=st.floats(0, 1000).map(lambda kwh: round(kwh, 3)))
 
 
 @given(POWER, POWER)
