@@ -55,15 +55,27 @@ class Request:
 
 
 class Verdict(NamedTuple):
-    """What the bytes so far are: the data asked for, or a refusal; `clean` = nothing was left over."""
+    """What the bytes so far are: the data asked for, or a refusal; `clean` = nothing came beside the answer."""
 
     data: bytes | None
     refusal: NoAnswerError | None
     clean: bool
+    frame: bytes = b""  # the whole answer
 
 
-def judge(request: Request, tid: int, received: bytes) -> Verdict | None:
-    """The one answer to a request out of all bytes since it was sent; None while it may still become one."""
+def judge(request: Request, tid: int, received: bytes, before: bytes = b"") -> Verdict | None:
+    """The one answer to a request out of all bytes since it was sent; None while it may still become one.
+
+    `before` is the answer to the request before: some devices and gateways send it twice, and its number tells.
+    """
+    copies = 0
+    while before and received.startswith(before, copies):
+        copies += len(before)
+    verdict = None if before and before.startswith(received[copies:]) else _judge(request, tid, received[copies:])
+    return verdict._replace(clean=False) if verdict and copies else verdict
+
+
+def _judge(request: Request, tid: int, received: bytes) -> Verdict | None:
     start = struct.pack(">HH", tid, 0)
     if received[:4] != start[: len(received)]:
         return _odd("transaction or protocol id", received)
@@ -96,12 +108,12 @@ def _whole(request: Request, frame: bytes, rest: bytes) -> Verdict:
     if rest != (frame * (len(rest) // len(frame) + 1))[: len(rest)]:
         return _odd("other bytes behind the answer", frame + rest)
     if frame[7] & 0x80:
-        return Verdict(None, NoAnswerError(GapReason.EXCEPTION, code=frame[8]), not rest)
-    if request.function == IDENTIFY:
-        return Verdict(frame[9:], None, not rest) if frame[8] == _MEI else _odd("MEI type", frame)
-    if frame[8] != len(frame) - 9:
+        return Verdict(None, NoAnswerError(GapReason.EXCEPTION, code=frame[8]), not rest, frame)
+    if request.function == IDENTIFY and frame[8] != _MEI:
+        return _odd("MEI type", frame)
+    if request.function != IDENTIFY and frame[8] != len(frame) - 9:
         return _odd(f"byte count {frame[8]} in an answer of {len(frame) - 9}", frame)
-    return Verdict(frame[9:], None, not rest)
+    return Verdict(frame[9:], None, not rest, frame)
 
 
 def _odd(what: str, received: bytes) -> Verdict:

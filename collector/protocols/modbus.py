@@ -116,6 +116,7 @@ class _Wire:
         self._asked: tuple[Request, int] | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._begun = False
+        self._before = b""
         self.usable = False
 
     async def open(self, timeout_s: float) -> None:
@@ -173,13 +174,14 @@ class _Wire:
             self.spoil("bytes that nobody asked for")
             return len(buffer)
         self._begun = True
-        verdict = judge(*self._asked, buffer)
+        verdict = judge(*self._asked, buffer, self._before)
         if verdict is None:
             return 0
         self._settle(self._answer, verdict)
         return len(buffer)
 
     def _settle(self, answer: "asyncio.Future[bytes]", verdict: Verdict) -> None:
+        self._before = verdict.frame
         if verdict.data is not None:
             answer.set_result(verdict.data)
         elif verdict.refusal is not None:

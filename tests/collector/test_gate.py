@@ -17,7 +17,7 @@ FRAME = struct.pack(">HHHB", TID, 0, 9, 17) + b"\x03\x06" + DATA
 
 
 def test_the_specification_s_own_example() -> None:
-    assert judge(ASKED, TID, FRAME) == Verdict(DATA, None, clean=True)
+    assert judge(ASKED, TID, FRAME) == Verdict(DATA, None, clean=True, frame=FRAME)
 
 
 @pytest.mark.parametrize("function", sorted(set(range(256)) - ALLOWED))
@@ -64,6 +64,17 @@ def test_bytes_behind_the_answer_spoil_the_connection_and_unless_they_repeat_it_
     assert verdict is not None
     assert verdict.clean == (rest == b"")
     assert (verdict.data == DATA) == (FRAME * 4).startswith(FRAME + rest)
+
+
+@given(st.binary(min_size=9, max_size=30), st.integers(0, 3), st.integers(0, 30))
+def test_copies_of_the_answer_before_are_passed_over_and_nothing_else_is(other: bytes, copies: int, cut: int) -> None:
+    before = struct.pack(">HHHB", TID - 1, 0, 9, 17) + b"\x03\x06" + DATA
+    verdict = judge(ASKED, TID, before * copies + FRAME, before)
+    assert verdict is not None
+    assert (verdict.data, verdict.clean) == (DATA, copies == 0)
+    assert judge(ASKED, TID, before * copies + before[: cut % len(before)], before) is None
+    foreign = judge(ASKED, TID, other + FRAME, before)
+    assert foreign is None or foreign.data is None
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 4, 5, 6, 10, 11])

@@ -146,6 +146,20 @@ async def test_d5_an_answer_repeated_later_is_not_taken_for_the_next_request() -
         gate.close()
 
 
+async def test_d5_an_answer_repeated_while_the_next_request_is_out_costs_no_tick() -> None:
+    sent = []
+
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        if sent and ask.number % 2:
+            writer.write(sent[-1][:5])
+            await asyncio.sleep(0.01)
+            writer.write(sent[-1][5:] + sent[-1])
+        sent.append(ask.honest)
+        writer.write(ask.honest)
+
+    assert await outcomes_of(manner) == [True] * 8
+
+
 async def test_unsolicited_bytes_while_idle_cost_the_connection() -> None:
     async with device() as meter:
         gate = Gate("127.0.0.1", meter.port)
