@@ -1,7 +1,7 @@
 """`zcf import`: a CSV file into entries.db, exactly, at most once, with everything odd in it said."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -69,12 +69,16 @@ def read_content(config: SiteConfig, path: Path, now_ms: int) -> Content:
     rows = read_rows(table, section, config.zone)
     found = oddities(section, rows, config.site, now_ms)
     published, wrong = published_factor(section, rows)
-    closing = sum(row.stamp.closes for row in rows)
-    if closing:
-        note = f"{closing} stamps of 00:00 close the date they name, as declared"
-        table = replace(table, notes=(*table.notes, note))
+    table = replace(table, notes=(*table.notes, *_notes(rows)))
     found = sorted([*found, *wrong], key=lambda oddity: oddity.line)
     return Content(section, table, rows, tuple(found), tuple(_cells(section, rows, found)), published)
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    if closing := sum(row.stamp.closes for row in rows):
+        yield f"{closing} stamps of 00:00 close the date they name, as declared"
+    if rows[0].line > rows[-1].line:
+        yield "the newest row stands first"
 
 
 def _cells(section: ImportSection, rows: Sequence[Row], found: Iterable[Oddity]) -> Iterable[Cell]:

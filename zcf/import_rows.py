@@ -1,7 +1,7 @@
 """Rows of text -> rows of exact numbers at instants; a cell that cannot be read is a fault with its line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -53,9 +53,9 @@ def read_rows(table: Table, section: ImportSection, zone: ZoneInfo) -> list[Row]
     clock = Clock(section, zone)
     numbers = [name for name in section.value_columns if name not in _text_columns(section)]
     rows: list[Row] = []
-    for line, cells in table.rows:
+    for line, cells in _oldest_first(table, section, clock):
         text = {name: cells[place] for name, place in table.column.items()}
-        stamp = _stamp(table.file, line, clock, " ".join(text[c] for c in section.time_columns), faults)
+        stamp = _stamp(table.file, line, clock, _written(table, section, cells), faults)
         number = {name: _number(table.file, line, name, text[name], section, faults) for name in numbers}
         if stamp is not None:
             rows.append(Row(line, stamp, number, text))
@@ -63,6 +63,15 @@ def read_rows(table: Table, section: ImportSection, zone: ZoneInfo) -> list[Row]
     if faults:
         raise ConfigError(listed(faults))
     return rows
+
+
+def _oldest_first(table: Table, section: ImportSection, clock: Clock) -> Sequence[tuple[int, list[str]]]:
+    stamps = [_written(table, section, cells) for _, cells in table.rows]
+    return table.rows[::-1] if clock.runs_back(stamps) else table.rows
+
+
+def _written(table: Table, section: ImportSection, cells: list[str]) -> str:
+    return " ".join(cells[table.column[name]] for name in section.time_columns)
 
 
 def _text_columns(section: ImportSection) -> set[str]:

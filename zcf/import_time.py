@@ -1,14 +1,16 @@
 """Stamps as a file writes them -> instants: days that close at 24:00, clocks set back, calendar months."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from metering.imports import ImportSection
 from metering.period import midnight, to_ms
 
 DAY = timedelta(days=1)
+NOON = time(12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,18 @@ class Clock:
         length = self.section.interval
         start = at_ms - length if self.section.stamp == "end" else at_ms
         return Stamp(written, at_ms, start, start + length, fault, closing)
+
+    def runs_back(self, texts: Sequence[str]) -> bool:
+        """Whether a file with these stamps has its newest row first."""
+        try:
+            first, last = (self._parse(text)[0] for text in (texts[0], texts[-1]))
+            if first.date() != last.date():
+                return first > last
+            written = [self._parse(text)[0] for text in texts]
+        except (ValueError, TypeError):
+            return False
+        falls = sum(a > b for a, b in pairwise(written))
+        return len(texts) > 2 and 2 * falls > len(texts)  # within one day a last 00:00 may close it
 
     def _parse(self, text: str) -> tuple[datetime, bool]:
         """The time as written, and whether it closes its day: 24:00, or 00:00 where the file is declared so."""
@@ -83,12 +97,13 @@ def _named(day: date, interval: int | str) -> tuple[date, date]:
 
 def midnight_fault(section: ImportSection, before: datetime | None, stamp: datetime, after: datetime | None) -> str:
     """Why a 00:00 cannot be meant as it is declared, by the rows on either side; "" when it can."""
-    if stamp.time() != time() or isinstance(section.interval, str):
+    if stamp.time() != time() or isinstance(section.interval, str) or section.stamp == "start":
         return ""
-    if section.midnight == "as_written" and before and before.date() == stamp.date() and before > stamp:
+    late = before is not None and before.date() == stamp.date() and before.time() >= NOON
+    if section.midnight == "as_written" and late and (after is None or after.date() > stamp.date()):
         return f"00:00 of {stamp.date()} follows {before:%H:%M} of the same date"
-    opens = after and after.date() == stamp.date() and (before is None or before.date() < stamp.date())
-    if section.midnight == "end_of_day" and opens:
+    early = after is not None and after.date() == stamp.date() and after.time() < NOON
+    if section.midnight == "end_of_day" and early and (before is None or before.date() < stamp.date()):
         return f"00:00 of {stamp.date()} comes before {after:%H:%M} of the same date"
     return ""
 

@@ -26,6 +26,7 @@ class Message:
     device: str
     topic: str
     payload: bytes
+    sequence: int = 0
 
     def told(self, pointers: Sequence[str]) -> bytes:
         """What it says at some JSON pointers, numbers as printed: the form in which a message is stored."""
@@ -60,7 +61,7 @@ class Truth:
             return
         if "topic" in line:
             payload = str(line["payload"]).encode()
-            self.messages.append(Message(line["t"], line["device"], line["topic"], payload))
+            self.messages.append(Message(line["t"], line["device"], line["topic"], payload, line.get("seq", 0)))
         else:
             key = (line["device"], line["fc"], line["addr"], bytes.fromhex(line["words"]))
             self._answers.setdefault(key, []).append(line["t"])
@@ -93,8 +94,13 @@ class Truth:
             for message in self.messages:
                 if message.device == group.device and message.topic.endswith(f"/{group.name}"):
                     found.setdefault(message.told(pointers), []).append(message)
-        same = self._unclaimed[key].get(poll.words)
-        return bool(same and same.pop(0))
+        same = self._unclaimed[key].get(poll.words, [])
+        for index in range(len(same) - 1, -1, -1):  # the newest: what is older may have been sent to nobody
+            message = same[index]
+            if message.sequence == poll.tick if poll.tick else message.time_ms <= poll.time_ms + NEWEST_MS:
+                del same[index]
+                return True
+        return False
 
     @property
     def unclaimed(self) -> list[Message]:
