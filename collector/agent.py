@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 
 import structlog
 
@@ -12,7 +11,6 @@ from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
-from collector.protocols.gate import NoAnswerError
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
@@ -37,7 +35,7 @@ class Collector:
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
         gates = {wired.link.id: _gate(wired) for wired in self._wired if wired.link.type == "tcp"}
-        opening = {asyncio.create_task(_open(gate)) for gate in gates.values()}
+        opening = {asyncio.create_task(gate.open_if_possible()) for gate in gates.values()}
         if opening:  # else the first tick of a slow connection would cost its neighbours theirs
             await asyncio.wait(opening, timeout=_OPEN_S)
         why_down: GapReason | None = None
@@ -145,8 +143,3 @@ async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"],
 
 def _gate(wired: WiredLink) -> Gate:
     return Gate(wired.link.host, wired.link.port, connect_delay_s=wired.connect_delay_s)
-
-
-async def _open(gate: Gate) -> None:
-    with suppress(NoAnswerError):  # the first tick will tell
-        await gate.open()

@@ -17,6 +17,8 @@ from metering.reading import GapReason
 
 _STALL_MS = 250  # later than this after a timer was due, the process itself was held up
 _LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
+_MARGIN_MS = 50
+_SHORTEST_S = 0.1  # no answer is waited for less than this, however short of time the link is
 
 
 class Unit:
@@ -28,9 +30,18 @@ class Unit:
         self.patience = Patience()
         self.cause = Cause(GapReason.TIMEOUT)
         self.shortest_ms = min((feed.wired.group.cadence_ms for feed in feeds.values()), default=QUARTER_MS)
+        self.usual_s = 0.0  # how long its answers take, the slow ones remembered; 0 = none yet
         self._told_ms: dict[GapReason, int] = {}
         self._owed = False
         self.requests = {number: _requests(wired.device.unit, feed.wired) for number, feed in feeds.items()}
+
+    def answered(self, took_s: float) -> None:
+        """Note how long an answer took."""
+        self.usual_s = max(took_s, 0.95 * self.usual_s + 0.05 * took_s)
+
+    def least_s(self) -> float:
+        """How long an answer must be waited for, even where the link has no time left [s]."""
+        return min(self.wired.timeout_s, max(_SHORTEST_S, 4 * self.usual_s or self.wired.timeout_s / 4))
 
     def tell(self, log: Any, now_ms: int) -> None:
         """Log a failure, each cause at most once a minute."""
@@ -64,22 +75,28 @@ class ModbusLink:
         self._patience = Patience()
         self._cause = Cause(GapReason.CONNECT)
         self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
+        self._usual_ms: dict[int, float] = {}  # how long a read of each group takes
         self._stalled_ms = 0
         self._quiet_until = 0.0
+        self._reopening: asyncio.Task[None] | None = None
         self._nap: asyncio.Future[None] | None = None
         self._halt_ms: int | None = None
 
     async def run(self) -> None:
         """Read what is due until halted, and what was due before that; every picked tick ends in its feed."""
-        while True:
-            now_ms = self._clock.now_ms()
-            due = self._timetable.pick(now_ms if self._halt_ms is None else self._halt_ms - 1, self._behind)
-            if due is not None:
-                await self._turn(due)
-            elif self._halt_ms is not None:
-                return
-            else:
-                await self._rest(self._timetable.next_ms())
+        try:
+            while True:
+                now_ms = self._clock.now_ms()
+                due = self._timetable.pick(now_ms if self._halt_ms is None else self._halt_ms - 1, self._behind)
+                if due is not None:
+                    await self._turn(due)
+                elif self._halt_ms is not None:
+                    return
+                else:
+                    await self._rest(self._timetable.next_ms())
+        finally:
+            if self._reopening is not None:
+                self._reopening.cancel()
 
     def halt(self, at_ms: int) -> None:
         """Read nothing that is due from this instant on [ms UTC]."""
@@ -151,15 +168,25 @@ class ModbusLink:
         for request in unit.requests[due.track.group]:
             if self._quiet_until > loop.time():
                 await asyncio.sleep(self._quiet_until - loop.time())
-            asked = loop.time()
-            timeout_s = min(unit.wired.timeout_s, deadline - asked)
+            timeout_s = min(self._timeout_s(unit), deadline - loop.time())
             if timeout_s <= 0:
                 raise NoAnswerError(GapReason.OVERRUN, f"the blocks before took {budget_s:g} s")
             words.append(await self._gate.execute(request, timeout_s))
-            if loop.time() - self._gate.asked_at > timeout_s + _STALL_MS / 1000:
+            took_s = loop.time() - self._gate.asked_at
+            if took_s > timeout_s + _STALL_MS / 1000:
                 return None
+            unit.answered(took_s)
+            self._usual_ms.update({number: 1000 * unit.usual_s * len(asked) for number, asked in unit.requests.items()})
             self._quiet_until = loop.time() + unit.wired.profile.pause_ms / 1000
         return words
+
+    def _timeout_s(self, unit: Unit) -> float:
+        """Its timeout, or less where others behind the same link would miss their ticks for it [s]."""
+        if len(self.units) == 1:
+            return unit.wired.timeout_s
+        spare_ms = self._timetable.spare_ms(self._clock.now_ms(), unit.feeds, self._usual_ms)
+        spare_s = (spare_ms - _MARGIN_MS) / 1000 - self._delay_s
+        return min(unit.wired.timeout_s, max(spare_s, unit.least_s()))
 
     def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
         now_ms = self._clock.now_ms()
@@ -174,7 +201,9 @@ class ModbusLink:
         unit.cause = cause
         unit.tell(self._log, now_ms)
         others = [other.shortest_ms for other in self.units if other is not unit]
-        cost_ms += 0 if self._gate.is_open else 1000 * self._delay_s
+        if not self._gate.is_open:
+            cost_ms += 1000 * self._delay_s
+            self._reopening = asyncio.create_task(self._gate.open_if_possible())  # so that its delay passes meanwhile
         unit.patience.failed(now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None)))
         self._behind.update(dict.fromkeys(unit.feeds, unit.shortest_ms))
 

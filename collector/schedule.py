@@ -4,7 +4,8 @@ All times are milliseconds of the epoch's own clock: the wall clock at its start
 epoch in which the wall clock steps is closed and a new one opened, so quarter-hours stay those of the wall clock.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -115,6 +116,19 @@ class Timetable:
         first, newest = self.next_ticks[track], track.newest(now_ms)
         self.next_ticks[track] = newest + 1
         return Due(track, newest, newest - first)
+
+    def spare_ms(self, now_ms: int, own: Container[int], usual_ms: Mapping[int, float]) -> float:
+        """How long one group may take so that those of others still are read before their next ticks [ms].
+
+        `own` are the groups of the same unit, `usual_ms` is how long a read of each group takes.
+        """
+        latest, reserve = math.inf, 0.0
+        for track, tick in self.next_ticks.items():
+            if track.group not in own:
+                due_ms = track.due_ms(tick)
+                latest = min(latest, due_ms + min(track.period_ms, _QUARTER_SPAN_MS if track.lane else math.inf))
+                reserve += usual_ms.get(track.group, 0.0) if due_ms <= now_ms else 0.0
+        return latest - now_ms - reserve
 
     def next_ms(self) -> int:
         """When the next read is due [ms UTC]."""

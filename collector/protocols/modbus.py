@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -54,10 +55,11 @@ class Gate:
         """True while the next request needs no new connection."""
         return self._wire is not None and self._wire.usable
 
-    async def open(self) -> None:
-        """Connect ahead of the first request; NoAnswerError where that fails."""
-        async with self._lock:
-            await self._ready()
+    async def open_if_possible(self) -> None:
+        """Connect ahead of the next request, which will tell where that fails."""
+        with suppress(NoAnswerError):
+            async with self._lock:
+                await self._ready()
 
     async def execute(self, request: Request, timeout_s: float) -> bytes:
         """The data of the one valid answer; NoAnswerError otherwise, and after anything odd a new connection."""

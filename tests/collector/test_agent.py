@@ -90,23 +90,28 @@ async def test_readings_keep_their_words_and_rise_in_time(tmp_path: Path) -> Non
 
 
 async def test_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) -> None:
+    """Its timeout is as long as their period: only a link that saves time for the others keeps their ticks."""
+
     async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
-        if ask.unit != 4:
+        if ask.unit != 1:
             writer.write(ask.honest)
 
     async with device(manner) as gateway:
         config = make_site(
-            tmp_path, {"g": tuple(range(1, 11))}, port_of={"g": gateway.port}, every="{power: 500ms, energy: 10s}"
+            tmp_path,
+            {"g": tuple(range(1, 11))},
+            port_of={"g": gateway.port},
+            every="{power: 500ms, energy: 10s}",
+            timeout_s=0.5,
         )
         reader = ReadingsReader(config.store_dir)
         async with collecting(config):
-            await until(lambda: reads(reader, "g-1") >= 12)
+            await until(lambda: reads(reader, "g-10") >= 16)
         assert accounted(reader) == due_by_contract(reader)
-        assert reads(reader, "g-4") == 0
-        assert set(reasons(reader, "g-4")) <= {GapReason.TIMEOUT, GapReason.COLLECTOR_DOWN_CLEAN}
-        for unit in (1, 2, 3, 5, 6, 7, 8, 9, 10):
-            others = reasons(reader, f"g-{unit}")
-            assert sum(others.values()) - others[GapReason.COLLECTOR_DOWN_CLEAN] == 0
+        assert reads(reader, "g-1") == 0
+        assert set(reasons(reader, "g-1")) <= {GapReason.TIMEOUT, GapReason.COLLECTOR_DOWN_CLEAN}
+        lost = Counter({unit: reasons(reader, f"g-{unit}").total() for unit in range(2, 11)})
+        assert lost.total() <= 1, lost  # of more than 140 polls
         assert gateway.most_open == 1
 
 
