@@ -462,7 +462,7 @@ def test_a_file_that_cannot_be_read_leaves_the_store_as_it_was(tmp_path, text, f
 @pytest.mark.parametrize("rows", [["23:45", "00:00"], ["23:30", "23:45", "00:00"], ["00:15", "23:45", "00:00"]])
 def test_a_day_that_closes_with_its_own_midnight_must_be_declared(tmp_path, rows):
     config = site_of(tmp_path, stamp="end")
-    with pytest.raises(ConfigError, match="00:00 of 2026-03-01 follows 23:45 .* midnight: end_of_day"):
+    with pytest.raises(ConfigError, match=r"00:00 of 2026-03-01 follows 23:45 .* midnight: end_of_day"):
         bring(config, file_of(tmp_path, *(f"2026-03-01 {time},1" for time in rows)))
 
 
