@@ -1,6 +1,5 @@
 """Can these numbers be trusted: ticks due, read and missed, gaps by reason, open items, the age of every device."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,21 +32,19 @@ def quality_document(
     site: Site,
     window_ms: tuple[int, int],
     groups: Iterable[Accounted],
-    gaps: Iterable[tuple[PollGroup, PollGap]],
+    reasons: Mapping[str, int],
+    recent: Iterable[tuple[PollGroup, PollGap]],
     open_items: Iterable[tuple[SeriesKey, Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """The page's data view."""
-    groups, gaps = list(groups), list(gaps)
+    """The page's data view: all ticks of a window with their gaps by reason, and the newest gaps one by one."""
+    groups = list(groups)
     due, missed = sum(one.ticks for one in groups), sum(one.gaps for one in groups)
-    reasons: Counter[str] = Counter()
-    for _, gap in gaps:
-        reasons[gap.reason.value] += gap.ticks
     return {
         "window_ms": list(window_ms),
         "ticks": {"due": due, "read": due - missed, "gap": missed},
         "coverage": (due - missed) / due if due else None,
-        "gaps_by_reason": dict(reasons.most_common()),
-        "recent_gaps": [_gap(group, gap) for group, gap in gaps[-RECENT:][::-1]],
+        "gaps_by_reason": dict(reasons),
+        "recent_gaps": [_gap(group, gap) for group, gap in list(recent)[-RECENT:][::-1]],
         "open_items": [_open_item(site, key, body) for key, body in open_items],
         "devices": _devices(groups),
     }

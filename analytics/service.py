@@ -178,12 +178,17 @@ class FactoryService:
 
     def quality(self) -> Document:
         """Ticks, gaps, open items and the age of every device."""
-        now = self.clock()
-        groups = self.source.readings.groups()
+        now, reader = self.clock(), self.source.readings
+        groups, epochs = reader.groups(), reader.epochs()
         polls, _ = self.source.gaps(now - DAY_MS, now + 1)
-        named = [(groups[gap.group], gap) for gap in polls if gap.lane is not Lane.MESSAGE]
+        recent = [(groups[gap.group], gap) for gap in polls if gap.lane is not Lane.MESSAGE]
         return quality_document(
-            self.config.site, (now - DAY_MS, now), self._accounted(groups), named, self.results.open_items()
+            self.config.site,
+            (epochs[0].start_ms if epochs else now, now),
+            self._accounted(groups),
+            reader.gap_reasons(),
+            recent,
+            self.results.open_items(),
         )
 
     def _accounted(self, groups: dict[int, PollGroup]) -> Iterable[Accounted]:

@@ -204,6 +204,11 @@ class ReadingsReader:
         sql = "SELECT grp, sum(ticks) FROM gap WHERE lane<>? GROUP BY grp"
         return self._ask(lambda db: dict(db.execute(sql, (int(Lane.MESSAGE),))), {})
 
+    def gap_reasons(self) -> dict[str, int]:
+        """How many ticks ended without a reading, by reason; messages are not ticks."""
+        sql = "SELECT reason, sum(ticks) FROM gap WHERE lane<>? GROUP BY reason ORDER BY sum(ticks) DESC, reason"
+        return self._ask(lambda db: dict(db.execute(sql, (int(Lane.MESSAGE),))), {})
+
     def counts(self) -> dict[tuple[int, Lane], tuple[int, int]]:
         """How many ticks of each (group, lane) ended as (readings, gaps)."""
 
