@@ -82,18 +82,20 @@ class Scorecard:
         return any(v.criterion.kind == "gate" for v in self.verdicts) and not self.closed_gates
 
 
-def judge(standard: Standard, inputs: Inputs, *, claim: bool = False) -> Scorecard:
-    """The verdict of every criterion; `claim` says whether a zero-carbon claim is asked for."""
-    court = _Court(standard, inputs, claim=claim)
+def judge(
+    standard: Standard, inputs: Inputs, *, claim: bool = False, computed: Mapping[str, Indicator] | None = None
+) -> Scorecard:
+    """The verdict of every criterion; `claim`: a zero-carbon claim is asked for; `computed`: what was made already."""
+    court = _Court(standard, inputs, claim=claim, computed=computed or {})
     return Scorecard(standard, tuple(court.verdict(c) for c in standard.criteria))
 
 
 class _Court:
     """One standard before one set of inputs; each indicator is computed once."""
 
-    def __init__(self, standard: Standard, inputs: Inputs, *, claim: bool) -> None:
+    def __init__(self, standard: Standard, inputs: Inputs, *, claim: bool, computed: Mapping[str, Indicator]) -> None:
         self.standard, self.inputs, self.claim = standard, inputs, claim
-        self._known: dict[str, Indicator] = {}
+        self._known = dict(computed)
 
     def indicator(self, name: str) -> Indicator:
         if name not in self._known:

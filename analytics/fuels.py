@@ -83,7 +83,8 @@ def _composed(parts: tuple[Parameter, ...], exact: Fraction, unit: str, formula:
 def _with_other_gases(
     co2: EmissionFactor, ncv: Parameter, others: Mapping[tuple[str, str], Parameter], potentials: Mapping[str, Gwp]
 ) -> Iterator[EmissionFactor]:
-    ch4, n2o = others.get((co2.activity, "ch4_per_energy")), others.get((co2.activity, "n2o_per_energy"))
+    fuel = co2.activity.partition(".")[0]  # the same gas at another temperature burns the same
+    ch4, n2o = others.get((fuel, "ch4_per_energy")), others.get((fuel, "n2o_per_energy"))
     methane, nitrous = potentials.get("CH4_fossil"), potentials.get("N2O")
     if ch4 is None or n2o is None or methane is None or nitrous is None:
         return

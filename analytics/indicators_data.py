@@ -146,15 +146,17 @@ def tree_residual(inputs: Inputs) -> Indicator:
     if not found or found[0].percent is None:
         return unknown("tree_residual", "%", "没有可核对的下级表。", "There are no meters below to check against.")
     top = found[0]
-    wrong = [r for r in found if not r.within]
-    doubt = None
+    wrong = [r.node for r in found if not r.within and r.total < 0]
+    unmetered = [r.node for r in found if not r.within and r.total > 0]
+    doubt = note = None
     if wrong:
-        names = "、".join(r.node for r in wrong)
-        doubt = Sentence(
-            f"{names} 的差额超出表计误差。", f"Beyond what the meters' classes allow: {names.replace('、', ', ')}."
-        )
+        said = f"The meters below use more than their parent took in, beyond their classes: {', '.join(wrong)}."
+        doubt = Sentence(f"{'、'.join(wrong)} 的下级表合计大于本级，超出表计误差。", said)
+    if unmetered:
+        said = f"Losses or loads without a meter, more than the classes explain: {', '.join(unmetered)}."
+        note = Sentence(f"{'、'.join(unmetered)} 有超出表计误差的损耗或未计量负荷。", said)
     share = top.known / top.cells if top.cells else 0.0
     return Indicator(
         "tree_residual", parts[top.node], "%", None, (top.node, *top.children), top.status,
-        Scale(top.inflow / 10**8, top.unit), share, doubt, parts,
+        Scale(top.inflow / 10**8, top.unit), share, doubt, parts, note,
     )  # fmt: skip

@@ -368,6 +368,12 @@ def test_hunan_asks_a_factory_of_2026_for_the_limit_of_2027() -> None:
     assert found["HN-3"].outcome is NOT_MET
 
 
+def test_indicators_made_already_are_not_made_again() -> None:
+    made = {name: function(DAY) for name, function in INDICATORS.items()}
+    of = STANDARDS["miit2026_six_paths"]
+    assert judge(of, DAY, computed=made) == judge(of, DAY)
+
+
 def test_the_card_is_a_self_assessment_and_has_no_score() -> None:
     card = judge(STANDARDS["ict_five_dimension"], inputs())
     assert "self-assessment" in card.label.en

@@ -142,6 +142,16 @@ def test_before_2024_the_guideline_of_2015_counts() -> None:
     assert (round(old, 4), round(new, 4)) == (2.0715, 1.7417)
 
 
+def test_gas_metered_at_20_degrees_is_no_normal_cubic_metre() -> None:
+    """1 Nm3 is 1.0732 m3 at 20 °C: the trap that overstates a Chinese gas bill by 7 %."""
+    normal, metered = (
+        found(2026, activity, Method.NOT_APPLICABLE, unit="m³", gas=gas)[0].kg_per("m³")
+        for activity, gas in (("natural_gas", Gas.CO2E), ("natural_gas.at_20c", Gas.CO2E))
+    )
+    assert float(normal / metered) == pytest.approx(293.15 / 273.15, rel=1e-6)
+    assert found(2026, "natural_gas.at_20c", Method.NOT_APPLICABLE, unit="m³")[0].status is Status.DERIVED
+
+
 # --- units
 
 

@@ -496,6 +496,8 @@ def test_the_residual_of_the_tree() -> None:
     found = INDICATORS["tree_residual"](wrong)
     assert found.doubt is not None
     assert "grid" in found.doubt.en
+    hole = INDICATORS["tree_residual"](inputs(works_flows(given=all_series(smt__active_energy_import=5.0))))
+    assert (hole.doubt, hole.note is not None) == (None, True)
 
 
 # --- the registry
