@@ -1,0 +1,113 @@
+// Balance: how much, at what carbon; one period at a time, location- and market-based side by side.
+
+import { card, show } from "./card.js";
+import { curveCard } from "./curve.js";
+import { watch } from "./documents.js";
+import { h, put } from "./dom.js";
+import { all, dateOf, figure, momentOf, percent, pretty, scaled, three, tonnes } from "./figures.js";
+import { explainLine, status } from "./explanation.js";
+import { named, t } from "./words.js";
+
+const EVERY_S = 60;
+
+// The period before or after one of the same length: 2026-11-21, 2026-11 or 2026.
+export function stepped(period, by) {
+  const [year, month, day] = period.split("-").map(Number);
+  const moved = day ? new Date(Date.UTC(year, month - 1, day + by)) : month ? new Date(Date.UTC(year, month - 1 + by, 1)) : new Date(Date.UTC(year + by, 0, 1));
+  return moved.toISOString().slice(0, period.length);
+}
+
+export function openBalance(root, page, argument) {
+  const today = dateOf(page.live.now());
+  const period = argument || today.slice(0, 7);
+  const cards = {
+    sums: card("sums", { title: t("balance.sums") }),
+    energy: card("energy", { title: t("balance.energy") }),
+    beside: card("beside", { title: t("balance.beside") }),
+    lines: card("lines", { title: t("balance.lines") }),
+  };
+  const curve = curveCard(period);
+  const note = h("p", { class: "small" });
+  put(root, header(period, today, note), h("div", { class: "stack" }, h("div", { class: "across" }, cards.sums.section, cards.energy.section, cards.beside.section), curve.section, cards.lines.section));
+  const path = `balance?period=${encodeURIComponent(period)}`;
+  const empty = (d) => d.lines.length === 0 && t("balance.empty");
+  const stop = watch(path, EVERY_S, (state) => {
+    if (state.document) put(note, noteOf(state.document));
+    show(cards.sums, state, path, sums, empty);
+    show(cards.energy, state, path, energy);
+    show(cards.beside, state, path, beside);
+    show(cards.lines, state, path, lines, empty);
+  });
+  return { theme: curve.redraw, close: () => [stop, curve.close].forEach((end) => end()) };
+}
+
+function header(period, today, note) {
+  const kinds = [["day", today], ["month", today.slice(0, 7)], ["year", today.slice(0, 4)]];
+  const regular = /^\d{4}(-\d{2}){0,2}$/.test(period);
+  const kind = kinds.find(([, now]) => regular && now.length === period.length);
+  const go = (to) => { location.hash = `balance/${to}`; };
+  const pressed = ([name, now]) => h("button", { type: "button", "data-key": `period-${name}`, "aria-pressed": String(period === now), onclick: () => go(now) }, t(`period.${name}`));
+  const step = (by, word, sign) => h("button", { type: "button", "data-key": `step${by}`, "aria-label": t(word), title: t(word), disabled: !kind || (by > 0 && period >= kind[1]), onclick: () => go(stepped(period, by)) }, sign);
+  return h("div", { class: "view-head" },
+    h("div", { class: "segments", role: "group", "aria-label": t("period") }, kinds.map(pressed)),
+    h("div", { class: "steps" }, step(-1, "period.before", "‹"), h("output", null, period), step(1, "period.after", "›")), note);
+}
+
+function noteOf({ settled_until_ms: until, provisional }) {
+  return [provisional && h("span", { class: "tag is-provisional" }, t("provisional")), provisional ? " " : "", until ? t("balance.settled", { time: momentOf(until) }) : ""];
+}
+
+function sums({ totals, provisional }) {
+  const cell = (sum) => h("td", { class: provisional ? "provisional" : "" }, h("div", null, tonnes(sum?.co2_only)), h("div", { class: "small faint" }, tonnes(sum?.co2e, "co2e")));
+  const row = (word, lb, mb, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, t(word)), cell(lb), cell(mb));
+  const head = (method) => h("th", { scope: "col", title: t(`method.${method}.long`) }, `${t(`method.${method}`)} ${method}`);
+  return h("table", { class: "sums" },
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("balance.gross")), head("LB"), head("MB"))),
+    h("tbody", null, row("scope.1", totals.scope1, totals.scope1), row("scope.2", totals.scope2_lb, totals.scope2_mb), row("scope.total", totals.total_lb, totals.total_mb, "total")));
+}
+
+const rows = (pairs) => h("dl", { class: "rows" }, pairs.map(([word, value, carrier]) => h("div", null, h("dt", null, carrier && h("i", { class: `c-${carrier}`, "aria-hidden": "true" }), t(word)), h("dd", null, value))));
+
+function energy({ energy: e }) {
+  const placed = e.placed_share ?? 0;
+  return [
+    rows([["energy.import", figure(e.import_kwh, "kWh"), "grid"], ["energy.generation", figure(e.generation_kwh, "kWh"), "pv"], ["energy.self_use", figure(e.self_use_kwh, "kWh")], ["energy.export", figure(e.export_kwh, "kWh")], ["energy.consumption", figure(e.consumption_kwh, "kWh")]]),
+    placed > 0 && h("div", null,
+      h("div", { class: "share", role: "img", "aria-label": t("energy.placed", { share: percent(placed) }) }, h("i", { class: "c-load", css: { "flex-grow": String(1 - placed) } }), h("i", { class: "c-load estimated", css: { "flex-grow": String(placed), "min-width": "6px" } })),
+      h("p", { class: "small" }, t("energy.placed", { share: percent(placed) }))),
+  ];
+}
+
+function beside({ beside: b }) {
+  return [
+    rows([["beside.export", figure(b.export_kwh, "kWh")], ["beside.avoided", tonnes(b.avoided_kg)], ["beside.certificates", figure(b.certificates_kwh, "kWh")], ["beside.offsets", tonnes(b.offsets_kg)]]),
+    h("p", { class: "small" }, t("beside.why")),
+  ];
+}
+
+const GROUPS = [["-", "scope.1", "scope1"], ["LB", "scope.2.LB", "scope2_lb"], ["MB", "scope.2.MB", "scope2_mb"]];
+
+function lines({ lines: all_, totals, faults }) {
+  const head = ["line.name", "line.activity", "line.factor", "line.match", "line.kg"].map((word) => h("th", { scope: "col", class: /activity|kg/.test(word) ? "num" : "" }, t(word)));
+  const group = ([method, word, total]) => {
+    const own = all_.filter((line) => line.method === method);
+    if (own.length === 0) return null;
+    const sum = own.length > 1 && h("tr", { class: "sum" }, h("td", { colspan: 4 }, t("line.sum", { of: t(word) })), h("td", { class: "num" }, tonnes(totals[total]?.co2_only)));
+    return h("tbody", { class: "group" }, h("tr", null, h("th", { colspan: 5, scope: "rowgroup" }, t(word))), own.map(lineRow), sum);
+  };
+  return [
+    h("table", { class: "lines" }, h("thead", null, h("tr", null, head)), GROUPS.map(group)),
+    faults?.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t("balance.faults")), faults.map((fault) => h("p", null, named(fault), " ", h("span", { class: "faint" }, fault.where)))),
+  ];
+}
+
+function lineRow(line, index) {
+  const { activity, factor } = line;
+  const shown = scaled(activity.value, activity.unit);
+  return h("tr", { class: "line" },
+    h("td", null, h("button", { type: "button", class: "name", "data-key": `line-${line.method}-${line.point}-${index}`, title: t("line.open"), onclick: () => explainLine(line) }, named(line.name, line.point))),
+    h("td", { class: "num activity", title: shown.full }, shown.text, " ", h("span", { class: "unit" }, shown.unit)),
+    h("td", { class: "factor" }, h("span", { title: `${all(factor.value)} ${factor.unit}` }, three(factor.value)), " ", h("span", { class: "unit" }, pretty(factor.unit)), h("div", { class: "small" }, factor.year, " ", status(factor.status))),
+    h("td", { class: "match" }, named(line.match)),
+    h("td", { class: "num kg" }, tonnes(line.kg, line.gas)));
+}

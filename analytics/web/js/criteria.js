@@ -1,0 +1,78 @@
+// Criteria: what stands between the factory and the next level.
+
+import { card, show } from "./card.js";
+import { watch } from "./documents.js";
+import { h, put } from "./dom.js";
+import { scaled } from "./figures.js";
+import { status } from "./explanation.js";
+import { mark, OUTCOMES, tally, wordOf } from "./verdict.js";
+import { named, t } from "./words.js";
+
+const SIGNS = { ">=": "≥", "<=": "≤", "==": "=", ">": ">", "<": "<" };
+const FIRST = { NOT_MET: 0, UNDETERMINED: 1, MET: 2 };
+
+export function openCriteria(root, page, argument) {
+  const path = argument ? `score?standard=${encodeURIComponent(argument)}` : "score";
+  const into = card("score", {});
+  let wanted = null;
+  let state = { phase: "loading" };
+  const render = () => show(into, state, path, (document_) => view(document_, wanted, (outcome) => {
+    wanted = wanted === outcome ? null : outcome;
+    render();
+  }), (d) => d.verdicts.length === 0 && t("criteria.empty"));
+  put(root, into.section);
+  into.section.classList.replace("card", "stack");
+  const stop = watch(path, 60, (now) => {
+    state = now;
+    render();
+  });
+  return { close: stop };
+}
+
+function view(document_, wanted, choose) {
+  const { standards, standard, counts, counts_apart: apart, verdicts } = document_;
+  const dimensions = dimensionsOf(standard, verdicts);
+  return h("div", { class: "stack" },
+    h("div", { class: "view-head" },
+      standards.length > 1 ? h("div", { class: "segments", role: "group", "aria-label": t("criteria.standard") }, standards.map((one) => h("button", { type: "button", "data-key": `standard-${one.id}`, "aria-pressed": String(one.id === standard.id), onclick: () => { location.hash = `criteria/${one.id}`; } }, named(one.name, one.id)))) : h("h2", null, named(standard?.name, standard?.id)),
+      h("p", { class: "small" }, t("criteria.label"))),
+    h("div", { class: "verdict-bar", role: "group", "aria-label": t("criteria.filter") }, tally(counts).map(([outcome, count]) => filter(outcome, count, apart?.[outcome] ?? 0, wanted, choose))),
+    dimensions.map(([id, name]) => dimension(id, name, verdicts.filter((one) => one.dimension === id), wanted)));
+}
+
+function dimensionsOf(standard, verdicts) {
+  const declared = (standard?.dimensions ?? []).map((one) => (typeof one === "string" ? [one, one] : [one.id ?? one.name?.zh ?? one.name, named(one.name, one.id)]));
+  const known = new Set(declared.map(([id]) => id));
+  const others = [...new Set(verdicts.map((one) => one.dimension))].filter((id) => !known.has(id)).map((id) => [id, id || t("criteria.other")]);
+  return [...declared, ...others].filter(([id]) => verdicts.some((one) => one.dimension === id));
+}
+
+function filter(outcome, count, apart, wanted, choose) {
+  return h("button", { type: "button", "data-key": `filter-${outcome}`, "aria-pressed": String(wanted === outcome), onclick: () => choose(outcome) },
+    mark(outcome), h("span", { class: "value" }, count), h("span", { class: "word" }, wordOf(outcome), apart > 0 && h("span", { class: "word" }, t("criteria.apart_n", { n: apart }))));
+}
+
+function dimension(id, name, verdicts, wanted) {
+  const counts = OUTCOMES.map((outcome) => [outcome, verdicts.filter((one) => one.outcome === outcome).length]).filter(([, count]) => count > 0);
+  const shown = verdicts.filter((one) => !wanted || one.outcome === wanted).sort((a, b) => FIRST[a.outcome] - FIRST[b.outcome]);
+  if (shown.length === 0) return null;
+  return h("section", { class: "card dimension", "aria-label": name },
+    h("div", { class: "dimension-head" }, h("h3", { class: "card-title" }, name), h("span", { class: "tally" }, counts.map(([outcome, count]) => h("span", { title: wordOf(outcome) }, mark(outcome), count)))),
+    h("div", { class: "verdicts" }, shown.map(row)));
+}
+
+const amount = (value, unit) => {
+  if (unit === "bool") return t(value ? "yes" : "no");
+  const shown = scaled(value, unit);
+  return h("span", { class: "figure", title: shown.full }, shown.text, " ", h("span", { class: "unit" }, shown.unit));
+};
+
+function row(verdict) {
+  const { outcome, value, unit, threshold, op, gap } = verdict;
+  return h("article", { class: "verdict" },
+    mark(outcome),
+    h("div", null, h("p", { class: "title" }, named(verdict.name, verdict.id)), h("p", { class: "outcome" }, h("strong", { class: `v-${outcome}` }, wordOf(outcome)), h("span", { class: "id" }, ` · ${verdict.id}`), verdict.apart && h("span", { class: "id" }, ` · ${t("criteria.counted_apart")}`))),
+    h("div", null, h("p", null, value === null || value === undefined ? h("span", { class: "faint" }, t("criteria.no_value")) : h("b", null, amount(value, unit))),
+      threshold !== null && threshold !== undefined && h("p", { class: "small" }, `${t("criteria.asked")} ${SIGNS[op] ?? op} `, amount(threshold, unit), " ", status(verdict.threshold_status))),
+    h("div", null, h("p", { class: "reason" }, named(verdict.reason)), gap && h("p", { class: "gap" }, t("criteria.gap"), " ", amount(gap.value, gap.unit))));
+}

@@ -1,0 +1,112 @@
+// The energy of a period as stacked bars: what came in above the line, what went out below it, use as a line.
+
+import { card, show } from "./card.js";
+import { watch } from "./documents.js";
+import { h, put } from "./dom.js";
+import { axis, dateOf, dayOf, figure, minuteOf, momentOf, monthOf } from "./figures.js";
+import { t } from "./words.js";
+
+const UP = [["grid_import", "grid"], ["generation", "pv"], ["discharge", "storage"]];
+const DOWN = [["grid_export", "grid"], ["charge", "storage"]];
+const COLUMNS = [...UP, ...DOWN, ["consumption", "load"]];
+
+let library = null;
+
+// ECharts is large: it comes when the first chart does.
+function echarts() {
+  library ??= import("../vendor/echarts.min.js").then(() => globalThis.echarts);
+  return library;
+}
+
+// Quarter-hours as they are for a day; whole site days for a month, months for a year. A bucket knows whether it is whole.
+export function buckets({ start_ms: starts, series, provisional_from_ms: from }, period) {
+  const keyOf = /^\d{4}-\d{2}-\d{2}$/.test(period) ? (ms) => ms : period.length === 4 || period.startsWith("FY") ? (ms) => dateOf(ms).slice(0, 7) : dateOf;
+  const made = new Map();
+  starts.forEach((ms, index) => {
+    const key = keyOf(ms);
+    if (!made.has(key)) made.set(key, { start_ms: ms, sums: {}, missing: 0, provisional: false });
+    const bucket = made.get(key);
+    for (const [column] of COLUMNS) {
+      const kwh = series[column]?.[index];
+      if (typeof kwh === "number") bucket.sums[column] = (bucket.sums[column] ?? 0) + kwh;
+    }
+    if (typeof series.consumption?.[index] !== "number") bucket.missing += 1;
+    bucket.provisional ||= from !== null && from !== undefined && ms >= from;
+  });
+  return [...made.values()];
+}
+
+export function curveCard(period) {
+  const path = `energy?period=${encodeURIComponent(period)}`;
+  const into = card("curve", { title: t("curve.title") });
+  const place = h("div", { class: "chart", role: "img", "aria-label": t("curve.title") });
+  let chart = null;
+  let rows = [];
+  const redraw = async () => {
+    const { init } = await echarts();
+    if (!place.isConnected || place.clientWidth === 0) return;
+    chart?.dispose();
+    chart = init(place, null, { renderer: "canvas" });
+    chart.setOption(option(rows, period));
+  };
+  const stop = watch(path, 60, (state) => show(into, state, path, (document_) => {
+    rows = buckets(document_, period);
+    queueMicrotask(redraw);
+    return [place, legend(rows), table(rows, period)];
+  }, (d) => d.start_ms.length === 0 && t("balance.empty")));
+  const sized = new ResizeObserver(() => chart?.resize());
+  sized.observe(place);
+  addEventListener("beforeprint", redraw);
+  return { section: into.section, redraw, close: () => { stop(); sized.disconnect(); removeEventListener("beforeprint", redraw); chart?.dispose(); } };
+}
+
+function legend(rows) {
+  const has = (column) => rows.some((row) => row.sums[column]);
+  const up = UP.filter(([column]) => has(column)).map(([column, carrier]) => h("span", { class: `c-${carrier}` }, h("i", { "aria-hidden": "true" }), t(`curve.${column}`)));
+  const down = DOWN.some(([column]) => has(column)) && h("span", null, t("curve.below"));
+  const notes = [rows.some((row) => row.provisional) && t("curve.provisional"), rows.some((row) => row.missing) && t("curve.missing")].filter(Boolean).map((text) => h("span", null, text));
+  return h("p", { class: "legend" }, up, h("span", null, `— ${t("curve.consumption")}`), down, notes);
+}
+
+const labelOf = (row, period) => (/^\d{4}-\d{2}-\d{2}$/.test(period) ? minuteOf(row.start_ms) : period.length === 4 || period.startsWith("FY") ? monthOf(row.start_ms) : dayOf(row.start_ms));
+
+function table(rows, period) {
+  const details = h("details", { "data-key": "curve-numbers" }, h("summary", null, t("curve.numbers")));
+  const fillIn = () => {
+    const head = h("tr", null, h("th", null, t("curve.start")), COLUMNS.map(([column]) => h("th", null, `${t(`curve.${column}`)} kWh`)));
+    const body = rows.map((row) => h("tr", null, h("th", null, labelOf(row, period)), COLUMNS.map(([column]) => h("td", null, figure(row.sums[column] ?? null, "kWh").firstChild))));
+    put(details, h("summary", null, t("curve.numbers")), h("div", { class: "scroll", tabindex: 0 }, h("table", { class: "plain" }, h("thead", null, head), h("tbody", null, body))));
+  };
+  details.addEventListener("toggle", () => details.open && details.childElementCount === 1 && fillIn());
+  return details;
+}
+
+function option(rows, period) {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  const rem = parseFloat(style.fontSize);
+  const most = Math.max(0, ...rows.map((row) => row.sums.consumption ?? 0));
+  const unit = most >= 1e7 ? { name: "GWh", of: 1e6 } : most >= 1e4 ? { name: "MWh", of: 1e3 } : { name: "kWh", of: 1 };
+  const text = { color: of("ink-2"), fontFamily: of("type"), fontSize: 0.75 * rem };
+  const bar = ([column, carrier], sign) => ({
+    name: column, type: "bar", stack: "all", barCategoryGap: rows.length > 40 ? "8%" : "28%", itemStyle: { color: of(`carrier-${carrier}`) },
+    data: rows.map((row) => ({ value: row.sums[column] === undefined ? null : (sign * row.sums[column]) / unit.of, itemStyle: looks(row, of(`carrier-${carrier}`)) })),
+  });
+  const gaps = { name: "missing", type: "scatter", symbol: "emptyCircle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("ink-2") }, data: rows.map((row) => (row.missing ? 0 : null)), z: 6 };
+  const use = { name: "consumption", type: "line", step: rows.length > 40 ? "middle" : false, showSymbol: rows.length < 2, symbol: "circle", connectNulls: false, lineStyle: { color: of("ink"), width: 1.5 }, itemStyle: { color: of("ink") }, data: rows.map((row) => (row.sums.consumption === undefined ? null : row.sums.consumption / unit.of)), z: 5 };
+  return {
+    animation: false, textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    xAxis: { type: "category", data: rows.map((row) => labelOf(row, period)), axisLabel: { ...text, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: of("line-strong") } } },
+    yAxis: { type: "value", name: unit.name, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (value) => axis(value) }, splitLine: { lineStyle: { color: of("line") } } },
+    tooltip: { trigger: "axis", className: "tip", borderWidth: 0, padding: 0, backgroundColor: "transparent", confine: true, formatter: (hit) => tip(rows[hit[0].dataIndex]) },
+    series: [...UP.map((one) => bar(one, 1)), ...DOWN.map((one) => bar(one, -1)), use, gaps],
+  };
+}
+
+// What may still change is pale and dashed.
+const looks = (row, color) => (row.provisional ? { color, opacity: 0.45, borderColor: color, borderType: "dashed", borderWidth: 1 } : { color });
+
+function tip(row) {
+  const line = ([column, carrier]) => row.sums[column] > 0 && h("div", { class: `c-${carrier}` }, h("span", null, h("i"), t(`curve.${column}`)), figure(row.sums[column], "kWh"));
+  return h("div", { class: "tip-in" }, h("b", null, momentOf(row.start_ms)), COLUMNS.map(line), row.provisional && h("p", null, t("curve.provisional")), row.missing > 0 && h("p", null, t("curve.missing_n", { n: row.missing })));
+}

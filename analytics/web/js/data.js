@@ -1,0 +1,72 @@
+// Data: can these numbers be trusted?
+
+import { card, show } from "./card.js";
+import { watch } from "./documents.js";
+import { h, put } from "./dom.js";
+import { age, all, coverage as covered, momentOf, span, whole } from "./figures.js";
+import { has, named, t } from "./words.js";
+
+const SILENT_MS = 120000; // a device not heard of for longer is named
+
+export function openData(root, page) {
+  const cards = {
+    ticks: card("ticks", { title: t("data.ticks") }),
+    reasons: card("reasons", { title: t("data.reasons") }),
+    open: card("open", { title: t("data.open") }),
+    devices: card("devices", { title: t("data.devices") }),
+  };
+  const origin = page.site?.origin?.history_until_ms;
+  put(root, h("div", { class: "stack" },
+    origin && h("p", { class: "not-refreshed" }, t("origin", { time: momentOf(origin) })),
+    cards.ticks.section, h("div", { class: "halves" }, cards.reasons.section, cards.open.section), cards.devices.section));
+  const follow = (into, render, empty) => watch("quality", 15, (state) => show(into, state, "quality", (d) => render(d, page), empty));
+  const stops = [
+    follow(cards.ticks, ticks, (d) => !d.ticks?.due && t("data.ticks.empty")),
+    follow(cards.reasons, reasons, (d) => Object.keys(d.gaps_by_reason ?? {}).length === 0 && t("data.reasons.empty")),
+    follow(cards.open, openItems, (d) => d.open_items.length === 0 && t("data.open.empty")),
+    follow(cards.devices, devices, (d) => d.devices.length === 0 && t("data.devices.empty")),
+  ];
+  return { close: () => stops.forEach((stop) => stop()) };
+}
+
+function ticks({ ticks: { due, read, gap }, window_ms: [from, to], coverage }) {
+  const one = (word, text) => h("div", null, h("dt", null, t(word)), h("dd", { class: "big" }, h("span", { class: "value" }, text)));
+  const rest = due - read - gap;
+  return [
+    h("dl", { class: "trio" }, one("data.due", whole(due)), one("data.read", whole(read)), one("data.gap", whole(gap)), one("data.coverage", `${covered(coverage ?? read / due)} %`)),
+    h("div", { class: "meter" }, h("i", { css: { width: `${(100 * read) / due}%` } })),
+    h("p", { class: "small" }, t("data.window", { from: momentOf(from), to: momentOf(to) }), " ", rest === 0 ? t("data.adds_up") : t("data.pending", { n: whole(rest) })),
+  ];
+}
+
+const wordOf = (reason) => (has(`gap.${reason}`) ? t(`gap.${reason}`) : reason);
+
+function reasons({ gaps_by_reason: counts, recent_gaps: recent }) {
+  const sorted = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  const most = Math.max(1, ...sorted.map(([, count]) => count));
+  const lately = (recent ?? []).slice(0, 8).map((gap) => h("tr", null,
+    h("td", null, gap.device ?? gap.point ?? ""), h("td", null, wordOf(gap.reason)), h("td", { class: "num wide" }, momentOf(gap.start_ms)),
+    h("td", { class: "num" }, gap.end_ms ? span(gap.end_ms - gap.start_ms) : t("data.still"))));
+  return [
+    h("dl", { class: "reasons" }, sorted.map(([reason, count]) => [h("dt", { title: reason }, wordOf(reason)), h("dd", { class: "meter" }, h("i", { css: { width: `${(100 * count) / most}%` } })), h("dd", { class: "num" }, whole(count))])),
+    lately.length > 0 && h("details", { "data-key": "recent" }, h("summary", null, t("data.recent")), h("table", { class: "listing" }, h("tbody", null, lately))),
+  ];
+}
+
+function openItems({ open_items: items }, page) {
+  const reading = (word, one) => one && h("span", null, t(word), " ", h("b", { title: all(one.value) }, all(one.value)), h("span", { class: "faint" }, ` · ${momentOf(one.time_ms)}`));
+  return h("ul", { class: "items" }, items.map((item) => h("li", null,
+    h("p", null, h("b", null, named(page.points.get(item.point)?.name, item.point)), " ", h("span", { class: "faint" }, has(`quantity.${item.quantity}`) ? t(`quantity.${item.quantity}`) : item.quantity), " ", item.kind && h("span", { class: "tag" }, has(`open.${item.kind}`) ? t(`open.${item.kind}`) : item.kind)),
+    h("p", { class: "readings" }, reading("data.before", item.before), reading("data.after", item.after)),
+    h("p", { class: "small" }, named(item.reason)))));
+}
+
+function devices({ devices: list, window_ms: [, now] }) {
+  const head = [["data.device"], ["data.profile", "wide"], ["data.last", "num"], ["data.read", "num wide"], ["data.gap", "num wide"], ["data.coverage", "num"]].map(([word, kind]) => h("th", { scope: "col", class: kind ?? "" }, t(word)));
+  const row = ({ id, profile, last_ms: last, read, gap }) => {
+    const silent = last === null || now - last > SILENT_MS;
+    const word = last === null ? t("data.never") : age(now - last);
+    return h("tr", { class: silent ? "silent" : "" }, h("td", null, id), h("td", { class: "wide" }, profile), h("td", { class: "num", title: momentOf(last) }, silent ? h("span", { class: "word" }, word) : word), h("td", { class: "num wide" }, whole(read)), h("td", { class: "num wide" }, whole(gap)), h("td", { class: "num" }, read + gap > 0 ? `${covered(read / (read + gap))} %` : "–"));
+  };
+  return h("table", { class: "listing" }, h("thead", null, h("tr", null, head)), h("tbody", null, list.map(row)));
+}

@@ -1,0 +1,38 @@
+// The words of the page: one file a language, written for itself.
+
+let words = {};
+const listeners = new Set();
+
+export const language = () => (document.documentElement.lang === "en" ? "en" : "zh");
+export const locale = () => (language() === "en" ? "en-GB" : "zh-CN");
+
+export function t(key, values = {}) {
+  const text = words[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+export const has = (key) => key in words;
+
+// A name in both languages, as the documents carry it.
+export function named(name, otherwise = "") {
+  if (typeof name === "string") return name;
+  return name?.[language()] || name?.zh || name?.en || otherwise;
+}
+
+function apply() {
+  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
+  for (const element of document.querySelectorAll("[data-t-label]")) {
+    element.setAttribute("aria-label", t(element.dataset.tLabel));
+    if (element.tagName === "BUTTON") element.title = t(element.dataset.tLabel);
+  }
+}
+
+export async function speak(tongue) {
+  const answer = await fetch(`i18n/${tongue}.json`);
+  words = await answer.json();
+  document.documentElement.lang = tongue === "en" ? "en" : "zh-CN";
+  apply();
+  for (const listener of listeners) listener();
+}
+
+export const onLanguage = (listener) => listeners.add(listener);
