@@ -22,18 +22,16 @@ from simulators.truth import TruthLog
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
-class Works:
+class Simulation:
     """Everything that listens: one link a gateway, one broker."""
 
-    def __init__(
-        self, file: PlantFile, faults: Sequence[Fault], truth_dir: Path, plants_dir: Path | None = None
-    ) -> None:
+    def __init__(self, file: PlantFile, faults: Sequence[Fault], truth_dir: Path, home: Path | None = None) -> None:
         self._file, self._faults, self._truth_dir = file, tuple(faults), truth_dir
         self._start_ms = now_ms() if file.start_ms is None else file.start_ms
         self._moments = Moments(Plant(file.freeze()))
         self._moments.at(now_ms())  # the days since the anchor, worked out before anyone asks
         names = {device.profile for device in file.devices}
-        extra = None if plants_dir is None else plants_dir / "profiles"
+        extra = None if home is None else home / "profiles"
         self._profiles = {name: load_profile(name, extra) for name in names}
         self._started: list[Link | BrokerLink] = []
         self._logs: list[TruthLog] = []
@@ -76,18 +74,18 @@ async def run(plant_path: Path, faults_path: Path | None, truth_dir: Path) -> No
     die_with_parent()
     file = load_plant(plant_path)
     faults = () if faults_path is None else load_faults(faults_path, file)
-    works = Works(file, faults, truth_dir, plant_path.parent)
+    simulation = Simulation(file, faults, truth_dir, plant_path.parent)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     try:
-        ports = await works.start()
+        ports = await simulation.start()
         sys.stdout.write(json.dumps({"ready": True, "links": ports}) + "\n")
         sys.stdout.flush()
         await stopped.wait()
     finally:
-        await works.stop()
+        await simulation.stop()
 
 
 def die_with_parent() -> None:
