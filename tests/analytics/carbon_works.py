@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 
 from analytics.balance import Balance, Settings, balance
+from analytics.criteria import Criterion, Dimension, Standard, Threshold, Verdict, judge
 from analytics.factor_files import load_table
 from analytics.factors import EmissionFactor, FactorTable, Gas, Method, Parameter
 from analytics.flows import Flows, flows
-from analytics.indicators import Inputs
-from analytics.intervals import Flag, Intervals
+from analytics.indicators import INDICATORS, Evidence, Inputs
+from analytics.intervals import Intervals
 from analytics.market import QUALITY_CRITERIA, Answer, Instrument, InstrumentKind
-from analytics.terms import Status
+from analytics.terms import Sentence, Status
 from metering.period import QUARTER_MS
 from metering.site import MeteringPoint, Role, Site
 
@@ -111,4 +113,61 @@ def certificate(kwh: float, *, id_: str = "gec-1", year: int = 2026, serial: str
     )  # fmt: skip
 
 
-MISSING = int(Flag.MISSING)
+def value(name: str, of: Inputs | None = None, **more: object) -> float:
+    """The value of an indicator that must have one."""
+    found = INDICATORS[name](of or inputs(**more))
+    assert found.value is not None, found.reason
+    return found.value
+
+
+def reason(name: str, of: Inputs) -> str:
+    """Why an indicator has no value, in English."""
+    found = INDICATORS[name](of)
+    assert found.value is None
+    assert found.reason is not None
+    assert found.reason.zh
+    return found.reason.en
+
+
+def steps(*pairs: tuple[float, int]) -> list[float]:
+    """So much in so many quarter-hours, one after the other."""
+    return [one for amount, times in pairs for one in [amount] * times]
+
+
+def standard(*thresholds: Threshold, indicator: str = "self_use_rate", **more: Any) -> Standard:
+    """A standard of one criterion."""
+    fields = {"kind": "scored", "evidence": ""} | more
+    unit = "bool" if indicator == "declared" else "%"
+    one = Criterion(
+        "X-1", "all", Sentence("甲", "The thing"), formula="x", unit=unit, indicator=indicator,
+        weight_status=Status.NONE, sources=("DOC",), thresholds=thresholds, **fields,
+    )  # fmt: skip
+    chapter = Dimension("all", Sentence("全部", "All"), None, Status.NONE)
+    return Standard(
+        "x",
+        Sentence("标准", "Standard"),
+        date(2026, 1, 1),
+        "model",
+        "factory",
+        Status.ASSUMED,
+        (chapter,),
+        (one,),
+        {"DOC": "d"},
+    )
+
+
+def verdict(of: Standard, given_: Inputs | None = None, **more: Any) -> Verdict:
+    """What a standard of one criterion says."""
+    [one] = judge(of, given_ or inputs(), **more).verdicts
+    return one
+
+
+def at_least(value: float, status: Status = Status.FOUND, **more: Any) -> Threshold:
+    """A floor."""
+    return Threshold(">=", value, status, **more)
+
+
+def proof(
+    value: bool | float = True, *, begins: date = date(2026, 1, 1), ends: date | None = None
+) -> dict[str, Evidence]:
+    return {"paper": Evidence("paper", value, "certificate 7", begins, ends, "somebody")}
