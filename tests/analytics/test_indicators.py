@@ -36,7 +36,6 @@ from tests.analytics.carbon_works import (
     works_flows,
 )
 
-
 # --- carbon
 
 
