@@ -14,10 +14,11 @@ import structlog
 from collector.delivery import PAUSE_S, Answer, BackOff, Pending, Verdict, verdict
 from collector.influx_sink import InfluxSink, read_token
 from collector.line_protocol import GroupLines
+from metering.reading import StoredPoll
 from metering.site import Site
 from metering.sitefile import SiteConfig
 from metering.store import StoreError
-from metering.store.readings_reader import ReadingsReader, StoredPoll
+from metering.store.readings_reader import ReadingsReader
 
 LANE: Final = "readings"  # one name for live and backlog, so that their ranges join and the table stays small
 BATCH_POLLS: Final = 500

@@ -10,9 +10,8 @@ from operator import itemgetter
 from typing import Any, Final
 
 from metering.quantity import Kind, quantity
-from metering.reading import MICRO, PollGroup
+from metering.reading import MICRO, PollGroup, StoredPoll
 from metering.site import MeteringPoint, Role
-from metering.store.readings_reader import StoredPoll
 
 QUALITY: Final = "_quality"  # <quantity>_quality: an int field beside a value that is not GOOD
 UNLISTED: Final = "unlisted"  # the measurement of a point that the site file no longer names

@@ -136,6 +136,21 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPoll:
+    """One poll as it lies in the store: what forwarding sends and the judge checks."""
+
+    seq: int
+    group: int
+    time_ms: int
+    epoch: int
+    tick: int
+    lane: Lane
+    values: tuple[int | float | None, ...]
+    words: bytes
+    quality: bytes | None = None  # one Quality byte a column; None = all GOOD
+
+
+@dataclass(frozen=True, slots=True)
 class PollGap:
     """Consecutive due ticks of one group that ended without a reading."""
 

@@ -23,10 +23,17 @@ ARROWS = {
 
 PURE = {
     "metering": ("quantity", "reading", "site", "period"),
-    "collector": ("profile", "registers", "planner"),
-    "analytics": ("intervals", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report"),
-    "simulators": ("plant", "faults"),
-}
+    "collector": (
+        "profile", "registers", "planner", "conversion", "datatypes", "delivery", "encoding", "exact", "fields",
+        "line_protocol", "schedule",
+    ),
+    "analytics": (
+        "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
+        "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards", "steam",
+        "terms", "tree", "units",
+    ),
+    "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
+}  # fmt: skip
 # These read data files, through metering.config and only through it.
 READS_FILES = {"collector.profile", "analytics.factors", "analytics.criteria"}
 

@@ -16,12 +16,13 @@ from metering.reading import (
     Reading,
     SeriesInfo,
     SeriesKey,
+    StoredPoll,
     ValueGap,
 )
 from metering.store import Changes
 from metering.store.columns import Row, from_rows
 from metering.store.packing import Packing, load_group
-from metering.store.readings import load_info, readings_path
+from metering.store.readings import FORMAT, load_info, readings_path
 from metering.store.sqlite import snapshot
 
 T = TypeVar("T")
@@ -36,21 +37,6 @@ _GAPS = (
     "SELECT grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail FROM gap"
     " WHERE end_ms>=? AND start_ms<? ORDER BY start_ms"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPoll:
-    """One poll as it lies in the store: what forwarding sends and the judge checks."""
-
-    seq: int
-    group: int
-    time_ms: int
-    epoch: int
-    tick: int
-    lane: Lane
-    values: tuple[int | float | None, ...]
-    words: bytes
-    quality: bytes | None = None  # one Quality byte a column; None = all GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +56,7 @@ class ReadingsReader:
         self.path = readings_path(store)
 
     def _ask(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
-        found = snapshot(self.path, work)
+        found = snapshot(self.path, work, FORMAT)
         return nothing if found is None else found
 
     def groups(self) -> dict[int, PollGroup]:

@@ -9,9 +9,8 @@ from influxdb_client import Point, WritePrecision
 
 from collector.line_protocol import GroupLines, escape, measurement, plain, prefix, tags
 from metering.quantity import QUANTITIES
-from metering.reading import Lane, Quality
+from metering.reading import Lane, Quality, StoredPoll
 from metering.site import MeteringPoint, Role
-from metering.store.readings_reader import StoredPoll
 from tests.harness.lineparser import Point as Parsed
 from tests.harness.lineparser import parse
 from tests.harness.sample import GROUPS, SITE, group

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from collector.profile import DeviceProfile
-from metering.reading import Lane, PollGroup, SeriesKey
+from metering.reading import Lane, PollGroup, SeriesKey, StoredPoll
 from metering.sitefile import SiteConfig
 from metering.store.entries import EntriesReader
-from metering.store.readings_reader import ReadingsReader, StoredPoll
+from metering.store.readings_reader import ReadingsReader
 from metering.store.results import IntervalRows, ResultsReader
 from zcf.judging.messages import Printed, pointers_of, printed_counters
 from zcf.judging.ticks import profiles_of

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metering.reading import Block, Lane, PollGroup
-from metering.store.readings_reader import StoredPoll
+from metering.reading import Block, Lane, PollGroup, StoredPoll
 from simulators.truth import read_history, read_lines
 
 # Bytes that never were an answer to what was asked; a reading made of them is invented.
