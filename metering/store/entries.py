@@ -12,7 +12,7 @@ from metering.reading import Columns, Quality, Reading, SeriesInfo, SeriesKey
 from metering.store import Changes
 from metering.store.columns import empty
 from metering.store.readings import dump_info, load_info
-from metering.store.sqlite import WriterLock, open_writer, snapshot, transaction
+from metering.store.sqlite import WriterLock, close_writer, open_writer, snapshot, transaction
 
 FORMAT = 1
 SCHEMA = """
@@ -102,8 +102,7 @@ class EntriesWriter:
 
     def close(self) -> None:
         """Give the folder free."""
-        self._db.close()
-        self._lock.release()
+        close_writer(self._db, self._lock)
 
 
 class EntriesReader:
@@ -122,12 +121,12 @@ class EntriesReader:
                 for i, k, who, why, at, body, seq in db.execute(sql, (kind, kind))
             ]
 
-        return snapshot(self.path, work) or []
+        return snapshot(self.path, work, FORMAT) or []
 
     def series(self) -> Sequence[SeriesKey]:
         """Every imported series."""
         sql = "SELECT DISTINCT point, quantity FROM imported"
-        return snapshot(self.path, lambda db: [(p, q) for p, q in db.execute(sql)]) or []
+        return snapshot(self.path, lambda db: [(p, q) for p, q in db.execute(sql)], FORMAT) or []
 
     def infos(self) -> dict[SeriesKey, list[SeriesInfo]]:
         """What is known of imported series."""
@@ -139,7 +138,7 @@ class EntriesReader:
                 found.setdefault((point, name), []).append(load_info(point, name, since, body))
             return found
 
-        return snapshot(self.path, work) or {}
+        return snapshot(self.path, work, FORMAT) or {}
 
     def ranges(
         self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int, *, bracket: bool = True
@@ -150,7 +149,7 @@ class EntriesReader:
         def work(db: sqlite3.Connection) -> dict[SeriesKey, Columns]:
             return {key: _columns(key, _read(db, key, start_ms, end_ms, bracket=bracket)) for key in wanted}
 
-        return snapshot(self.path, work) or {key: empty(key) for key in wanted}
+        return snapshot(self.path, work, FORMAT) or {key: empty(key) for key in wanted}
 
     def latest(self, keys: Iterable[SeriesKey] | None = None) -> dict[SeriesKey, Reading]:
         """The newest imported reading of each series."""
@@ -163,7 +162,7 @@ class EntriesReader:
                 if wanted is None or (p, q) in wanted
             }
 
-        return snapshot(self.path, work) or {}
+        return snapshot(self.path, work, FORMAT) or {}
 
     def changed_since(self, seq: int) -> Changes:
         """Which series were touched by imports after a sequence number."""
@@ -172,7 +171,7 @@ class EntriesReader:
             rows = db.execute(_TOUCHED, (seq,)).fetchall()
             return Changes(max((r[4] for r in rows), default=seq), {(p, q): (a, b) for p, q, a, b, _ in rows})
 
-        return snapshot(self.path, work) or Changes(seq)
+        return snapshot(self.path, work, FORMAT) or Changes(seq)
 
 
 def _read(db: sqlite3.Connection, key: SeriesKey, start_ms: int, end_ms: int, *, bracket: bool) -> list[_Row]:

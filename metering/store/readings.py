@@ -10,7 +10,7 @@ from typing import Any
 
 from metering.reading import Lane, Poll, PollGap, PollGroup, SeriesInfo, ValueGap
 from metering.store.packing import Packing, dump_group, load_group
-from metering.store.sqlite import WriterLock, open_writer, transaction
+from metering.store.sqlite import WriterLock, close_writer, open_writer, transaction
 
 FORMAT = 1
 SCHEMA = """
@@ -190,8 +190,7 @@ class ReadingsWriter:
 
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""
-        self._db.close()
-        self._lock.release()
+        close_writer(self._db, self._lock)
 
 
 def _gap_row(gap: PollGap) -> tuple[Any, ...]:

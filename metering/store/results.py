@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from metering.period import QUARTER_MS, to_ms
 from metering.reading import SeriesKey
-from metering.store.sqlite import WriterLock, open_writer, snapshot, transaction
+from metering.store.sqlite import WriterLock, close_writer, open_writer, snapshot, transaction
 
 FORMAT = 1
 SCHEMA = """
@@ -112,8 +112,7 @@ class ResultsWriter:
 
     def close(self) -> None:
         """Give the folder free."""
-        self._db.close()
-        self._lock.release()
+        close_writer(self._db, self._lock)
 
 
 class ResultsReader:
@@ -130,12 +129,14 @@ class ResultsReader:
             ids = {(p, q): i for i, p, q in db.execute("SELECT id, point, quantity FROM series")}
             return {key: _read_series(db, ids[key], start_ms, end_ms) for key in wanted if key in ids}
 
-        return snapshot(self.path, work) or {}
+        return snapshot(self.path, work, FORMAT) or {}
 
     def open_items(self) -> list[tuple[SeriesKey, dict[str, Any]]]:
         """What no register can tell, oldest first."""
         sql = "SELECT point, quantity, body FROM open_item JOIN series ON series=id ORDER BY before_ms"
-        return snapshot(self.path, lambda db: [((p, q), json.loads(body)) for p, q, body in db.execute(sql)]) or []
+        return (
+            snapshot(self.path, lambda db: [((p, q), json.loads(body)) for p, q, body in db.execute(sql)], FORMAT) or []
+        )
 
     def mark(self, name: str) -> Any:
         """A named mark, or None."""
@@ -144,7 +145,7 @@ class ResultsReader:
             row = db.execute("SELECT body FROM mark WHERE key=?", (name,)).fetchone()
             return None if row is None else json.loads(row[0])
 
-        return snapshot(self.path, work)
+        return snapshot(self.path, work, FORMAT)
 
 
 def _series_id(db: sqlite3.Connection, key: SeriesKey) -> int:
