@@ -18,7 +18,7 @@ from metering.reading import GapReason
 
 _OPEN_S = 2.0  # how long the first reads wait for connections
 _WATCH_S = 0.5
-_FINISH_S = 1.5  # how long polls at work may go on after a stop
+_FINISH_S = 1.0  # how long polls at work may go on after a stop
 _CLOSE_S = 1.0
 _GOODBYE_S = 0.5
 _STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
@@ -73,8 +73,7 @@ class Collector:
                 session.halt()
             await _wind_down(links, tasks, stop_ms)
             await self._close(epoch, links, stop_ms)
-            for session in sessions:
-                await asyncio.to_thread(session.close, _GOODBYE_S)
+            await asyncio.gather(*(asyncio.to_thread(session.close, _GOODBYE_S) for session in sessions))
 
     def _link(self, wired: WiredLink, gate: Gate, epoch: Epoch, clock: EpochClock) -> ModbusLink:
         units = []

@@ -20,7 +20,7 @@ Work = Callable[[ReadingsWriter], Any]
 MAX_WAITING = 200_000  # polls kept in memory while the store cannot be written; beyond, ticks end as store_full
 _HURRY = 8  # unacknowledged messages after which a commit is made at once: brokers stop at 20 in flight by default
 _RETRY_S = (0.1, 5.0)
-_LAST_S = 1.0  # for the last commit
+_LAST_S = 0.5  # for the last commit
 
 
 @dataclass(slots=True)

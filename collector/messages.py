@@ -125,7 +125,7 @@ class MessageReader:
 
     def _number(self, document: Any) -> int | None:
         text = pointed(document, self._sequence) if self._sequence else None
-        return int(text) if isinstance(text, _Number) and text.isdecimal() and int(text) < 2**63 else None
+        return int(text) if isinstance(text, _Number) and text.isdecimal() and int(text) < 2**62 else None
 
 
 def _converter(wire: Wire) -> Callable[[Fraction], Value]:

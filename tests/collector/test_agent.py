@@ -1,18 +1,23 @@
 """The collector over real sockets: each due tick ends as a reading or a gap, and a liar costs nobody."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from collector.agent import Collector
 from collector.committer import committing
 from collector.wiring import wire_site
 from metering.reading import GapReason, Lane
 from metering.sitefile import SiteConfig
-from metering.store.readings import writing
+from metering.store import StoreError
+from metering.store.readings import ReadingsWriter, writing
 from metering.store.readings_reader import ReadingsReader
 from tests.collector import doubles
 from tests.collector.doubles import Ask, device
@@ -234,3 +239,122 @@ async def test_counters_declare_their_register(tmp_path: Path) -> None:
         "test-meter",
     )
     assert info.step(5_000_000) == info.scale == Fraction(1, 1000)
+
+
+class Wall:
+    """The wall clock as a test wants it, beside the real monotonic one."""
+
+    def __init__(self, offset_ms: int = 0) -> None:
+        self.offset_ms = offset_ms
+
+    def time_ns(self) -> int:
+        return time.time_ns() + 1_000_000 * self.offset_ms
+
+    monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+async def test_counters_get_one_extra_read_just_after_the_quarter_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns() // 1_000_000
+    monkeypatch.setattr("collector.clock.time", Wall(-now % 900_000 - 1000))  # starts a second before one
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1, 2)}, port_of={"a": meter.port}, every="{power: 100ms, energy: 10s}")
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: Lane.QUARTER in {lane for _, lane in reader.counts()} and reads(reader, "a-2") > 20)
+    at_quarter = [poll for poll in reader.polls_since(0, 10_000) if poll.lane is Lane.QUARTER]
+    assert {reader.groups()[poll.group].name for poll in at_quarter} == {"energy"}
+    assert len(at_quarter) == 2
+    assert all(0 <= poll.time_ms - 900_000 * poll.tick < 2000 for poll in at_quarter)
+    assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_a_clock_set_forward_begins_a_new_epoch_and_the_time_between_is_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = Wall()
+    monkeypatch.setattr("collector.clock.time", wall)
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 3)
+            wall.offset_ms = 3_600_000
+            await until(lambda: len(reader.epochs()) == 2)
+            before = reads(reader, "a-1")
+            await until(lambda: reads(reader, "a-1") >= before + 3)
+    assert accounted(reader) == due_by_contract(reader)
+    assert reasons(reader, "a-1")[GapReason.TIME_UNCERTAIN] > 35_000  # 100 ms and 300 ms ticks of an hour
+    times = [poll.time_ms for poll in reader.polls_since(0, 10_000)]
+    assert max(times) - min(times) > 3_600_000
+
+
+async def test_a_clock_set_back_moves_no_tick_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = Wall()
+    monkeypatch.setattr("collector.clock.time", wall)
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 3)
+            wall.offset_ms = -7_200_000
+            before = reads(reader, "a-1")
+            await until(lambda: reads(reader, "a-1") >= before + 8)
+    assert len(reader.epochs()) == 1
+    assert accounted(reader) == due_by_contract(reader)
+    times = [poll.time_ms for poll in reader.polls_since(0, 10_000) if poll.group == 1]
+    assert times == sorted(times)
+    assert times[-1] - times[0] < 60_000
+
+
+async def test_a_device_slower_than_its_cadences_overruns_and_no_tick_is_forgotten(tmp_path: Path) -> None:
+    async with device(doubles.late(0.045, lambda ask: ask.honest)) as meter:
+        config = make_site(
+            tmp_path, {"a": (1,)}, port_of={"a": meter.port}, every="{power: 100ms, energy: 100ms}", timeout_s=1
+        )
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: len(meter.asks) >= 12)
+        assert accounted(reader) == due_by_contract(reader)
+        assert reasons(reader, "a-1")[GapReason.OVERRUN] + reasons(reader, "a-1")[GapReason.TIMEOUT] >= 3
+
+
+async def test_a_store_that_takes_nothing_ends_ticks_as_store_full_and_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.committer.MAX_WAITING", 3)
+    real, failing = ReadingsWriter.commit, [False]
+
+    def commit(self: ReadingsWriter, *args: Any, **kwargs: Any) -> int:
+        if failing[0]:
+            raise StoreError("disk full")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(ReadingsWriter, "commit", commit)
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 3)
+            failing[0] = True
+            asked = len(meter.asks)
+            await until(lambda: len(meter.asks) >= asked + 20)
+            failing[0] = False
+            before = reads(reader, "a-1")
+            await until(lambda: reads(reader, "a-1") >= before + 8)
+    assert reasons(reader, "a-1")[GapReason.STORE_FULL] >= 3
+    assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_an_error_in_a_link_s_task_ends_the_collector_but_not_the_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        monkeypatch.setattr("collector.feed.Feed.reading", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            async with collecting(config):
+                await until(lambda: False, 5)
+    assert accounted(reader) == due_by_contract(reader)

@@ -1,5 +1,7 @@
 """The daemon as a process: killed, stopped, refused; what it loads and what it weighs."""
 
+import asyncio
+import gzip
 import json
 import signal
 import subprocess
@@ -8,7 +10,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -59,8 +63,6 @@ def polls(store: Path) -> int:
 
 
 async def enough(store: Path, more: int) -> None:
-    import asyncio
-
     want = polls(store) + more
     async with asyncio.timeout(20):
         while polls(store) < want:
@@ -101,6 +103,26 @@ async def test_killed_it_loses_no_committed_reading_and_the_time_between_is_a_ga
     assert sum(gap.ticks for gap in down) >= 6
     times = [poll.time_ms for poll in reader.polls_since(0, 1_000_000) if poll.group == 1]
     assert times == sorted(set(times))
+
+
+async def test_c8_stopped_for_a_while_it_makes_no_burst_and_says_so(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        with running(config.path) as daemon:
+            await enough(config.store_dir, 5)
+            daemon.process.send_signal(signal.SIGSTOP)
+            time.sleep(1.5)
+            asked = len(meter.asks)
+            daemon.process.send_signal(signal.SIGCONT)
+            time.sleep(0.1)
+            burst = len(meter.asks) - asked
+            await enough(config.store_dir, 5)
+            assert daemon.end(signal.SIGTERM) == 0
+    assert burst <= 6  # two groups of one and two requests, not fifteen ticks of them
+    late = [gap for gap in reader.gaps(0, 2**60)[0] if gap.reason is GapReason.SCHEDULER_LATE]
+    assert sum(gap.ticks for gap in late) >= 10
+    assert accounted(reader) == due_by_contract(reader)
 
 
 async def test_a_second_collector_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
@@ -153,6 +175,50 @@ async def test_what_it_loads_and_weighs(tmp_path: Path) -> None:
             print(f"RSS {rss / 1024:.0f} MiB")
             assert daemon.ready == {"heavy": []}
             assert daemon.end(signal.SIGTERM) == 0
+
+
+class Sink(BaseHTTPRequestHandler):
+    """Takes line protocol and says so with 204, or never answers."""
+
+    lines: ClassVar[list[str]] = []
+    silent: ClassVar[threading.Event] = threading.Event()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.silent.is_set():
+            time.sleep(3)
+        self.lines.extend(gzip.decompress(body).decode().splitlines())
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+async def test_where_the_site_says_so_it_forwards_and_a_sink_that_hangs_does_not_hold_it(tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        text = config.path.read_text().replace(
+            "links:", f"forward: {{url: 'http://127.0.0.1:{server.server_port}'}}\nlinks:", 1
+        )
+        config.path.write_text(text)
+        with running(config.path) as daemon:
+            await enough(config.store_dir, 10)
+            async with asyncio.timeout(20):
+                while len(Sink.lines) < 10:
+                    await asyncio.sleep(0.05)
+            Sink.silent.set()
+            await enough(config.store_dir, 15)
+            assert daemon.end(signal.SIGTERM) == 0
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    reader = ReadingsReader(config.store_dir)
+    assert [epoch.clean for epoch in reader.epochs()] == [True]
+    assert all(line.endswith(tuple("0123456789")) for line in Sink.lines)
 
 
 @needs_program("mosquitto")
