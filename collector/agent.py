@@ -82,7 +82,7 @@ class Collector:
             for group in device.groups:
                 number = epoch.numbers[group.group]
                 tracks = tracks_of(group, number, epoch.start_ms)
-                feeds[number] = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms)
+                feeds[number] = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms.get(number, 0))
             units.append(Unit(device, feeds))
         return ModbusLink(wired, units, gate, clock)
 
@@ -92,7 +92,9 @@ class Collector:
             for group in device.groups:
                 number = epoch.numbers[group.group]
                 expected = epoch.sequences[number]
-                inboxes.append(Inbox(group, number, epoch.id, self._committer, expected, epoch.newest_ms))
+                inboxes.append(
+                    Inbox(group, number, epoch.id, self._committer, expected, epoch.newest_ms.get(number, 0))
+                )
         return MqttSession(wired.link, f"zcf-{self._name}-{wired.link.id}", inboxes, clock, self._committer)
 
     async def _watch(

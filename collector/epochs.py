@@ -17,7 +17,7 @@ class Epoch:
     start_ms: int
     numbers: Mapping[PollGroup, int]
     sequences: Mapping[int, int]  # of groups fed by messages: the next sequence number expected; 0 = none yet
-    newest_ms: int  # the newest reading before it [ms UTC]
+    newest_ms: Mapping[int, int]  # of groups that have one: the newest reading before it [ms UTC]
 
 
 def open_epoch(
@@ -28,14 +28,13 @@ def open_epoch(
     sequences = close_previous(writer, start_ms, why_down)
     numbers = {wired.group: writer.group(wired.group) for wired in groups}
     writer.declare(info for wired in groups for info in wired.infos(start_ms))
-    newest_ms = writer.last_time_ms or 0
     id_ = writer.open_epoch(start_ms)
     expected = {numbers[wired.group]: sequences.get(numbers[wired.group], 0) for wired in groups if wired.topic}
     polled = (track for wired in groups for track in tracks_of(wired, numbers[wired.group], start_ms))
     ledger: dict[LedgerKey, int] = {(id_, track.group, track.lane): track.first for track in polled}
     ledger |= {(id_, number, Lane.MESSAGE): tick for number, tick in expected.items()}
     writer.commit(ledger=ledger)
-    return Epoch(id_, start_ms, numbers, expected, newest_ms)
+    return Epoch(id_, start_ms, numbers, expected, writer.newest_times())
 
 
 def tracks_of(wired: WiredGroup, number: int, start_ms: int) -> tuple[Track, ...]:

@@ -89,6 +89,10 @@ class ReadingsWriter:
         found = self._db.execute("SELECT max(time_ms) FROM poll").fetchone()[0]
         return None if found is None else int(found)
 
+    def newest_times(self) -> dict[int, int]:
+        """The newest reading's time of each group [ms UTC]."""
+        return {int(grp): int(ms) for grp, ms in self._db.execute("SELECT grp, time_ms FROM last_poll")}
+
     def group(self, group: PollGroup) -> int:
         """The number of a poll group, made on first sight."""
         text = dump_group(group)
