@@ -8,7 +8,7 @@ import select
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -46,7 +46,7 @@ class Browser:
         self._number = 0
         self.events: list[dict[str, Any]] = []
 
-    def __enter__(self) -> "Browser":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,12 +93,20 @@ class Page:
     """One tab: its size and looks, what it said on the console, what it asked the network for."""
 
     def __init__(
-        self, browser: Browser, session: str, *, width: int = 1280, height: int = 720, dark: bool = False, still: bool = False
+        self,
+        browser: Browser,
+        session: str,
+        *,
+        size: tuple[int, int] = (1280, 720),
+        dark: bool = False,
+        still: bool = False,
     ) -> None:
         self._browser, self._session = browser, session
         for domain in ("Runtime", "Log", "Network", "Page"):
             self.call(f"{domain}.enable")
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False
+        )
         features = [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
@@ -134,10 +142,11 @@ class Page:
 
     def complaints(self) -> list[str]:
         """Errors and warnings on the console, uncaught exceptions, refusals by the content policy."""
-        console = [json.dumps(c["args"]) for c in self._said("Runtime.consoleAPICalled") if c["type"] in {"error", "warning"}]
-        thrown = [json.dumps(t["exceptionDetails"]) for t in self._said("Runtime.exceptionThrown")]
-        entries = (one["entry"] for one in self._said("Log.entryAdded"))
-        return console + thrown + [f"{e['text']} {e.get('url', '')}" for e in entries if e["level"] in {"error", "warning"}]
+        bad = {"error", "warning"}
+        console = [json.dumps(said["args"]) for said in self._said("Runtime.consoleAPICalled") if said["type"] in bad]
+        thrown = [json.dumps(one["exceptionDetails"]) for one in self._said("Runtime.exceptionThrown")]
+        entries = [one["entry"] for one in self._said("Log.entryAdded")]
+        return console + thrown + [f"{e['text']} {e.get('url', '')}" for e in entries if e["level"] in bad]
 
     def requests(self) -> list[str]:
         """Every address the tab asked for."""

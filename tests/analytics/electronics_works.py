@@ -125,7 +125,12 @@ class Works:
         series: dict[str, list[float | None]] = {c: [h[f"{c}_kw"] / 4 for h in hours] for c in columns}
         for column in series.values():
             column[37:40] = [None] * len(column[37:40])
-        return {"start_ms": grid, "series": series, "provisional_from_ms": now - now % QUARTER_MS - 2 * QUARTER_MS}
+        return {
+            "start_ms": grid,
+            "series": series,
+            "placed": [n for n in (30, 31) if n < len(grid)],
+            "provisional_from_ms": now - now % QUARTER_MS - 2 * QUARTER_MS,
+        }
 
     def balance(self, period: str) -> Document:
         asked = calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai"))

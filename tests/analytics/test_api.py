@@ -49,7 +49,7 @@ DOCUMENTS = {
     "site": "id name timezone grid points origin languages",
     "live": "now_ms points flow",
     "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside",
-    "energy?period=2026-11-21": "start_ms series provisional_from_ms",
+    "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
     "score": "standards standard counts counts_apart verdicts",
     "quality": "window_ms ticks gaps_by_reason recent_gaps open_items coverage devices",
 }

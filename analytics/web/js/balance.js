@@ -53,8 +53,8 @@ function header(period, today, note) {
     h("div", { class: "steps" }, step(-1, "period.before", "‹"), h("output", null, period), step(1, "period.after", "›")), note);
 }
 
-function noteOf({ settled_until_ms: until, provisional }) {
-  return [provisional && h("span", { class: "tag is-provisional" }, t("provisional")), provisional ? " " : "", until ? t("balance.settled", { time: momentOf(until) }) : ""];
+function noteOf({ settled_until_ms: until, provisional, complete }) {
+  return [complete === false && [h("span", { class: "tag", "data-weak": true }, t("incomplete")), " "], provisional && h("span", { class: "tag is-provisional" }, t("provisional")), provisional ? " " : "", until ? t("balance.settled", { time: momentOf(until) }) : ""];
 }
 
 function sums({ totals, provisional }) {
@@ -87,7 +87,7 @@ function beside({ beside: b }) {
 
 const GROUPS = [["-", "scope.1", "scope1"], ["LB", "scope.2.LB", "scope2_lb"], ["MB", "scope.2.MB", "scope2_mb"]];
 
-function lines({ lines: all_, totals, faults }) {
+function lines({ lines: all_, totals, faults, rejected }) {
   const head = ["line.name", "line.activity", "line.factor", "line.match", "line.kg"].map((word) => h("th", { scope: "col", class: /activity|kg/.test(word) ? "num" : "" }, t(word)));
   const group = ([method, word, total]) => {
     const own = all_.filter((line) => line.method === method);
@@ -97,15 +97,18 @@ function lines({ lines: all_, totals, faults }) {
   };
   return [
     h("table", { class: "lines" }, h("thead", null, h("tr", null, head)), GROUPS.map(group)),
-    faults?.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t("balance.faults")), faults.map((fault) => h("p", null, named(fault), " ", h("span", { class: "faint" }, fault.where)))),
+    listed("balance.faults", faults),
+    listed("balance.rejected", rejected),
   ];
 }
+
+const listed = (word, entries) => entries?.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t(word)), entries.map((entry) => h("p", null, named(entry), " ", h("span", { class: "faint" }, entry.where))));
 
 function lineRow(line, index) {
   const { activity, factor } = line;
   const shown = scaled(activity.value, activity.unit);
   return h("tr", { class: "line" },
-    h("td", null, h("button", { type: "button", class: "name", "data-key": `line-${line.method}-${line.point}-${index}`, title: t("line.open"), onclick: () => explainLine(line) }, named(line.name, line.point))),
+    h("td", null, h("button", { type: "button", class: "name", "data-key": line.id ?? `line-${line.method}-${line.point}-${index}`, title: t("line.open"), onclick: () => explainLine(line) }, named(line.name, line.point))),
     h("td", { class: "num activity", title: shown.full }, shown.text, " ", h("span", { class: "unit" }, shown.unit)),
     h("td", { class: "factor" }, h("span", { title: `${all(factor.value)} ${factor.unit}` }, three(factor.value)), " ", h("span", { class: "unit" }, pretty(factor.unit)), h("div", { class: "small" }, factor.year, " ", status(factor.status))),
     h("td", { class: "match" }, named(line.match)),

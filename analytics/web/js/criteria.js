@@ -34,10 +34,15 @@ function view(document_, wanted, choose) {
   const dimensions = dimensionsOf(standard, verdicts);
   return h("div", { class: "stack" },
     h("div", { class: "view-head" },
-      standards.length > 1 ? h("div", { class: "segments", role: "group", "aria-label": t("criteria.standard") }, standards.map((one) => h("button", { type: "button", "data-key": `standard-${one.id}`, "aria-pressed": String(one.id === standard.id), onclick: () => { location.hash = `criteria/${one.id}`; } }, named(one.name, one.id)))) : h("h2", null, named(standard?.name, standard?.id)),
-      h("p", { class: "small" }, t("criteria.label"))),
+      standards.length > 1 ? choice(standards, standard) : h("h2", null, named(standard?.name, standard?.id)),
+      h("p", { class: "small" }, t("criteria.label"), h("br"), t("criteria.apart.why"))),
     h("div", { class: "verdict-bar", role: "group", "aria-label": t("criteria.filter") }, tally(counts).map(([outcome, count]) => filter(outcome, count, apart?.[outcome] ?? 0, wanted, choose))),
     dimensions.map(([id, name]) => dimension(id, name, verdicts.filter((one) => one.dimension === id), wanted)));
+}
+
+function choice(standards, standard) {
+  const options = standards.map((one) => h("option", { value: one.id, selected: one.id === standard?.id }, named(one.name, one.id)));
+  return h("select", { "data-key": "standard", "aria-label": t("criteria.standard"), onchange: (event) => { location.hash = `criteria/${event.target.value}`; } }, options);
 }
 
 function dimensionsOf(standard, verdicts) {
@@ -67,11 +72,16 @@ const amount = (value, unit) => {
   return h("span", { class: "figure", title: shown.full }, shown.text, " ", h("span", { class: "unit" }, shown.unit));
 };
 
+function whyApart({ apart, kind, claim_only: claim }) {
+  const word = kind === "info" ? "criteria.info" : claim ? "criteria.claim" : apart ? "criteria.counted_apart" : "";
+  return [kind === "gate" && h("span", { class: "id" }, ` · ${t("criteria.gate")}`), word && h("span", { class: "id" }, ` · ${t(word)}`)];
+}
+
 function row(verdict) {
   const { outcome, value, unit, threshold, op, gap } = verdict;
   return h("article", { class: "verdict" },
     mark(outcome),
-    h("div", null, h("p", { class: "title" }, named(verdict.name, verdict.id)), h("p", { class: "outcome" }, h("strong", { class: `v-${outcome}` }, wordOf(outcome)), h("span", { class: "id" }, ` · ${verdict.id}`), verdict.apart && h("span", { class: "id" }, ` · ${t("criteria.counted_apart")}`))),
+    h("div", null, h("p", { class: "title" }, named(verdict.name, verdict.id)), h("p", { class: "outcome" }, h("strong", { class: `v-${outcome}` }, wordOf(outcome)), h("span", { class: "id" }, ` · ${verdict.id}`), whyApart(verdict))),
     h("div", null, h("p", null, value === null || value === undefined ? h("span", { class: "faint" }, t("criteria.no_value")) : h("b", null, amount(value, unit))),
       threshold !== null && threshold !== undefined && h("p", { class: "small" }, `${t("criteria.asked")} ${SIGNS[op] ?? op} `, amount(threshold, unit), " ", status(verdict.threshold_status))),
     h("div", null, h("p", { class: "reason" }, named(verdict.reason)), gap && h("p", { class: "gap" }, t("criteria.gap"), " ", amount(gap.value, gap.unit))));

@@ -19,18 +19,21 @@ function echarts() {
 }
 
 // Quarter-hours as they are for a day; whole site days for a month, months for a year. A bucket knows whether it is whole.
-export function buckets({ start_ms: starts, series, provisional_from_ms: from }, period) {
+export function buckets({ start_ms: starts, series, provisional_from_ms: from, placed = [] }, period) {
   const keyOf = /^\d{4}-\d{2}-\d{2}$/.test(period) ? (ms) => ms : period.length === 4 || period.startsWith("FY") ? (ms) => dateOf(ms).slice(0, 7) : dateOf;
   const made = new Map();
+  const estimated = new Set(placed);
   starts.forEach((ms, index) => {
     const key = keyOf(ms);
-    if (!made.has(key)) made.set(key, { start_ms: ms, sums: {}, missing: 0, provisional: false });
+    if (!made.has(key)) made.set(key, { start_ms: ms, sums: {}, count: 0, missing: 0, estimated: 0, provisional: false });
     const bucket = made.get(key);
     for (const [column] of COLUMNS) {
       const kwh = series[column]?.[index];
       if (typeof kwh === "number") bucket.sums[column] = (bucket.sums[column] ?? 0) + kwh;
     }
     if (typeof series.consumption?.[index] !== "number") bucket.missing += 1;
+    bucket.count += 1;
+    if (estimated.has(index)) bucket.estimated += 1;
     bucket.provisional ||= from !== null && from !== undefined && ms >= from;
   });
   return [...made.values()];
@@ -64,7 +67,7 @@ function legend(rows) {
   const has = (column) => rows.some((row) => row.sums[column]);
   const up = UP.filter(([column]) => has(column)).map(([column, carrier]) => h("span", { class: `c-${carrier}` }, h("i", { "aria-hidden": "true" }), t(`curve.${column}`)));
   const down = DOWN.some(([column]) => has(column)) && h("span", null, t("curve.below"));
-  const notes = [rows.some((row) => row.provisional) && t("curve.provisional"), rows.some((row) => row.missing) && t("curve.missing")].filter(Boolean).map((text) => h("span", null, text));
+  const notes = [rows.some((row) => row.provisional) && t("curve.provisional"), rows.some(isHatched) && t("curve.estimated"), rows.some((row) => row.missing) && t("curve.missing")].filter(Boolean).map((text) => h("span", null, text));
   return h("p", { class: "legend" }, up, h("span", null, `— ${t("curve.consumption")}`), down, notes);
 }
 
@@ -90,9 +93,10 @@ function option(rows, period) {
   const text = { color: of("ink-2"), fontFamily: of("type"), fontSize: 0.75 * rem };
   const bar = ([column, carrier], sign) => ({
     name: column, type: "bar", stack: "all", barCategoryGap: rows.length > 40 ? "8%" : "28%", itemStyle: { color: of(`carrier-${carrier}`) },
-    data: rows.map((row) => ({ value: row.sums[column] === undefined ? null : (sign * row.sums[column]) / unit.of, itemStyle: looks(row, of(`carrier-${carrier}`)) })),
+    data: rows.map((row) => ({ value: row.sums[column] === undefined ? null : (sign * row.sums[column]) / unit.of, itemStyle: looks(row, of(`carrier-${carrier}`), of("card")) })),
   });
-  const gaps = { name: "missing", type: "scatter", symbol: "emptyCircle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("ink-2") }, data: rows.map((row) => (row.missing ? 0 : null)), z: 6 };
+  const begun = rows.findIndex((row) => row.sums.consumption !== undefined); // before the first reading nothing is missing
+  const gaps = { name: "missing", type: "scatter", symbol: "emptyCircle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("ink-2") }, data: rows.map((row, index) => (row.missing && index >= begun ? 0 : null)), z: 6 };
   const use = { name: "consumption", type: "line", step: rows.length > 40 ? "middle" : false, showSymbol: rows.length < 2, symbol: "circle", connectNulls: false, lineStyle: { color: of("ink"), width: 1.5 }, itemStyle: { color: of("ink") }, data: rows.map((row) => (row.sums.consumption === undefined ? null : row.sums.consumption / unit.of)), z: 5 };
   return {
     animation: false, textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
@@ -103,10 +107,16 @@ function option(rows, period) {
   };
 }
 
-// What may still change is pale and dashed.
-const looks = (row, color) => (row.provisional ? { color, opacity: 0.45, borderColor: color, borderType: "dashed", borderWidth: 1 } : { color });
+const isHatched = (row) => row.estimated * 2 >= row.count && row.estimated > 0;
+
+// What may still change is pale and dashed; what was placed across a gap is hatched.
+function looks(row, color, card) {
+  const hatched = isHatched(row) ? { decal: { color: card, dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4 } } : {};
+  const open = row.provisional ? { opacity: 0.45, borderColor: color, borderType: "dashed", borderWidth: 1 } : {};
+  return { color, ...hatched, ...open };
+}
 
 function tip(row) {
   const line = ([column, carrier]) => row.sums[column] > 0 && h("div", { class: `c-${carrier}` }, h("span", null, h("i"), t(`curve.${column}`)), figure(row.sums[column], "kWh"));
-  return h("div", { class: "tip-in" }, h("b", null, momentOf(row.start_ms)), COLUMNS.map(line), row.provisional && h("p", null, t("curve.provisional")), row.missing > 0 && h("p", null, t("curve.missing_n", { n: row.missing })));
+  return h("div", { class: "tip-in" }, h("b", null, momentOf(row.start_ms)), COLUMNS.map(line), row.provisional && h("p", null, t("curve.provisional")), row.estimated > 0 && h("p", null, t("curve.estimated")), row.missing > 0 && h("p", null, t("curve.missing_n", { n: row.missing })));
 }

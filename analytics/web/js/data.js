@@ -63,10 +63,11 @@ function openItems({ open_items: items }, page) {
 
 function devices({ devices: list, window_ms: [, now] }) {
   const head = [["data.device"], ["data.profile", "wide"], ["data.last", "num"], ["data.read", "num wide"], ["data.gap", "num wide"], ["data.coverage", "num"]].map(([word, kind]) => h("th", { scope: "col", class: kind ?? "" }, t(word)));
+  const quiet = ({ last_ms: last }) => Number(last === null || now - last > SILENT_MS);
   const row = ({ id, profile, last_ms: last, read, gap }) => {
-    const silent = last === null || now - last > SILENT_MS;
+    const silent = quiet({ last_ms: last }) === 1;
     const word = last === null ? t("data.never") : age(now - last);
     return h("tr", { class: silent ? "silent" : "" }, h("td", null, id), h("td", { class: "wide" }, profile), h("td", { class: "num", title: momentOf(last) }, silent ? h("span", { class: "word" }, word) : word), h("td", { class: "num wide" }, whole(read)), h("td", { class: "num wide" }, whole(gap)), h("td", { class: "num" }, read + gap > 0 ? `${covered(read / (read + gap))} %` : "–"));
   };
-  return h("table", { class: "listing" }, h("thead", null, h("tr", null, head)), h("tbody", null, list.map(row)));
+  return h("table", { class: "listing" }, h("thead", null, h("tr", null, head)), h("tbody", null, [...list].sort((a, b) => quiet(b) - quiet(a)).map(row)));
 }

@@ -17,8 +17,6 @@ async function get(path) {
   } catch {
     throw new Problem(0, "", "");
   }
-  const said = Date.parse(answer.headers.get("date") ?? "");
-  if (said && Math.abs(said - Date.now()) > 5000) clock.skew ||= said - Date.now();
   const document_ = await answer.json().catch(() => null);
   if (!answer.ok || document_ === null) throw new Problem(answer.status, document_?.detail ?? "", document_?.mend ?? "");
   return document_;
@@ -81,6 +79,11 @@ const KEPT = 900; // points of a trend
 export class Live {
   constructor(listener) {
     Object.assign(this, { listener, points: {}, flow: null, trends: new Map(), phase: "loading", heard: Date.now(), opened: 0, detail: "" });
+    // Settled once the service's clock is known, or once waiting for it would be felt.
+    this.begun = new Promise((resolve) => {
+      this.begin = resolve;
+      setTimeout(resolve, 1500);
+    });
     this.open();
     setInterval(() => this.check(), 1000);
     document.addEventListener("visibilitychange", () => this.rest());
@@ -115,6 +118,7 @@ export class Live {
     if (now_ms) clock.skew = now_ms - this.heard;
     this.phase = "ready";
     this.detail = "";
+    this.begin();
   }
 
   take(document_) {

@@ -13,7 +13,7 @@ function open(title, ...content) {
   if (!dialog().open) dialog().showModal();
 }
 
-export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([word, value]) => [h("dt", null, word), h("dd", null, value)]));
+export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0).map(([word, value]) => [h("dt", null, word), h("dd", null, value)]));
 
 // One word for how well a factor or threshold is known; the weak ones look weak.
 export const status = (name) => name && h("span", { class: "tag", "data-weak": ["assumed", "memory", "none"].includes(name), title: t(`status.${name}.long`) }, t(`status.${name}`));
@@ -27,6 +27,7 @@ export function explainLine(line) {
       [t("explain.point"), line.point],
       [t("explain.category"), has(`category.${line.category}`) ? t(`category.${line.category}`) : line.category],
       [t("explain.factor"), [`${all(factor.value)} ${pretty(factor.unit)} `, status(factor.status), h("div", { class: "small faint" }, factor.id)]],
+      [t("explain.composed"), composition(line.recompute?.factor)],
       [t("explain.vintage"), factor.year && `${factor.year}${factor.region ? ` · ${factor.region}` : ""}`],
       [t("explain.document"), factor.document],
       [t("explain.page"), factor.page],
@@ -34,18 +35,33 @@ export function explainLine(line) {
       [t("explain.method"), line.method === "-" ? null : t(`method.${line.method}.long`)],
       [t("explain.gas"), t(`gas.${line.gas}`)],
       [t("explain.status"), line.status && [status(line.status), " ", t(`status.${line.status}.long`)]],
+      [t("explain.instrument"), line.instrument],
+      [t("explain.unsettled"), unsettled(line.recompute?.amount)],
       [t("explain.note"), named(line.note)],
     ]));
+}
+
+// How a factor was put together, when it is not printed as one number.
+function composition(factor) {
+  if (!factor || !(factor.components?.length > 1)) return "";
+  const part = ({ param, value, unit, status: known }) => h("div", { class: "small" }, `${param} = ${value} ${pretty(unit)} `, status(known));
+  return [factor.formula, factor.components.map(part)];
+}
+
+function unsettled(amount) {
+  if (!amount) return "";
+  const part = (word, value) => value > 0 && h("div", null, t(word, { n: value }));
+  return [part("explain.provisional", all(amount.provisional_micro / 1e6)), part("explain.placed", all(amount.placed_micro / 1e6)), part("explain.unknown", amount.unknown_quarters)].filter(Boolean);
 }
 
 const gasOf = (gas) => (gas === "co2e" ? "CO₂e" : "CO₂");
 
 // A node of the diagram: its power while this page is open, its readings with their ages, its meter's record.
 export function explainNode(id, page) {
-  const node = page.live.flow?.nodes.find((one) => one.id === id);
-  if (!node) return;
   const point = page.points.get(id);
-  open(named(node.name, id), h("div", { class: `c-${carrierOf(node.role, point)}` }, trend(page.live.trends.get(id) ?? [])),
+  const node = page.live.flow?.nodes.find((one) => one.id === id) ?? point;
+  if (!node) return;
+  open(named(node.name, id), page.live.trends.has(id) && h("div", { class: `c-${carrierOf(node.role, point)}` }, trend(page.live.trends.get(id))),
     readings(page.live.points[id] ?? {}, page.live.now()),
     facts([[t("explain.point"), id], [t("explain.role"), t(`role.${node.role}`)], [t("explain.parent"), point?.parent], [t("explain.area"), point?.area], [t("explain.end_use"), point?.end_use]]));
 }

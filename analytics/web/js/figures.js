@@ -37,11 +37,12 @@ export const percent = (share) => (share === null || share === undefined ? "–"
 // A share of what was due: never rounded up to all of it.
 export const coverage = (part) => (part === null || part === undefined ? "–" : part < 1 && part > 0.995 ? number(Math.floor(part * 1e4) / 100, { minimumFractionDigits: 2 }) : percent(part));
 
-export const pretty = (unit) => (unit === "1" ? "" : (unit ?? "").replaceAll("CO2", "CO₂"));
+// Units as people write them: a bare count has none, "count/13" is out of thirteen.
+export const pretty = (unit) => (/^(1|count|level)$/.test(unit) ? "" : (unit ?? "").replace("count/", "/ ").replaceAll("CO2", "CO₂"));
 
 // Value and unit as shown, and as written out in full.
 export function scaled(value, unit) {
-  if (value === null || value === undefined) return { text: "–", unit: LADDER[unit]?.at(-1)?.[0] === 0 ? "t" : unit, full: t("no_value") };
+  if (value === null || value === undefined) return { text: "–", unit: "", full: t("no_value") };
   const step = (LADDER[unit] ?? []).find(([from]) => Math.abs(value) >= from);
   const full = `${all(value)} ${pretty(unit)}`;
   return step ? { text: three(value / step[2]), unit: step[1], full } : { text: three(value), unit: pretty(unit), full };
@@ -50,7 +51,7 @@ export function scaled(value, unit) {
 // A number with its small grey unit; `extra` goes on the element.
 export function figure(value, unit, extra = {}) {
   const shown = scaled(value, unit);
-  return h("span", { class: "figure", title: shown.full, ...extra }, h("span", { class: "value" }, shown.text), " ", h("span", { class: "unit" }, extra.unit ?? shown.unit));
+  return h("span", { class: "figure", title: shown.full, ...extra }, h("span", { class: "value" }, shown.text), " ", h("span", { class: "unit" }, (shown.unit && extra.unit) ?? shown.unit));
 }
 
 // Tonnes of CO2; the basis is part of the unit.

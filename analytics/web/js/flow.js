@@ -26,18 +26,34 @@ export function carrierOf(role, point = {}) {
 }
 
 // The drawing's nodes from the document: power towards the bus at the left, away from it at the right [kW].
-export function groupsOf(flow, points) {
-  const drawn = flow.nodes.filter((node) => node.role !== "ambient" && node.role !== "product").map((node) => {
+export function groupsOf(flow, points, readings) {
+  const shown = flow.nodes.filter((node) => node.role !== "ambient" && node.role !== "product");
+  const drawn = [...shown, ...thermal(points, readings, shown)].map((node) => {
     const left = LEFT.has(node.role) && !(points.get(node.id)?.parent && node.role === "heat");
     const carrier = carrierOf(node.role, points.get(node.id));
     return { ...node, left, carrier, into: node.kw === null ? null : node.role === "storage" ? -node.kw : node.kw };
   });
-  const thermal = (node) => node.carrier === "gas" || node.carrier === "heat";
-  const side = (left, warm) => drawn.filter((node) => node.left === left && thermal(node) === warm);
+  const hotOne = (node) => node.carrier === "gas" || node.carrier === "heat";
+  const side = (left, warm) => drawn.filter((node) => node.left === left && hotOne(node) === warm);
   const groups = [{ name: t("flow.bus"), left: side(true, false), right: withRest(side(false, false), flow.balance) }];
   const [hot, warm] = [side(true, true), side(false, true)];
   if (hot.length + warm.length > 0) groups.push({ name: t("flow.heat"), left: hot, right: warm.length ? warm : [unmeasured()] });
   return groups;
+}
+
+// Fuel and heat that cross the boundary, from their own readings: a fuel is as wide as the heat its machine gives.
+function thermal(points, readings, shown) {
+  if (shown.some((node) => node.role === "fuel" || node.role === "heat")) return [];
+  const own = [...points.values()].filter((point) => !point.parent && (point.role === "fuel" || point.role === "heat"));
+  const fuels = own.filter((point) => point.role === "fuel");
+  const fired = (heat) => heat.equipment && fuels.some((fuel) => fuel.equipment === heat.equipment);
+  const heatOf = (fuel) => own.find((point) => point.role === "heat" && point.equipment && point.equipment === fuel.equipment);
+  return own.filter((point) => point.role === "fuel" || !fired(point)).map((point) => {
+    const heat = readings[(point.role === "heat" ? point : heatOf(point))?.id]?.heat_power;
+    const flow = Object.entries(readings[point.id] ?? {}).find(([name]) => /_flow$/.test(name) && point.role === "fuel")?.[1];
+    const reading = flow ?? heat;
+    return { ...point, kw: heat?.value ?? null, amount: reading?.value ?? null, unit: reading?.unit ?? "", gives: flow && heat ? heat.value : null, time_ms: reading?.time_ms ?? null, stale: false, soc: null };
+  });
 }
 
 const unmeasured = () => ({ id: "", name: t("flow.heat_uses"), carrier: "heat", kw: null, into: null, rest: true });
@@ -66,14 +82,15 @@ function fitted(text, room, size) {
 }
 
 function wordsOf(node, now, offline) {
-  const shown = scaled(node.kw, "kW");
+  const shown = "amount" in node ? scaled(node.amount, node.unit) : scaled(node.kw, "kW");
   const old = offline || node.stale;
   const way = node.role === "storage" && node.kw ? t(node.kw > 0 ? "flow.charging" : "flow.discharging") : node.role === "grid" && node.kw < 0 ? t("flow.exporting") : "";
   const charge = typeof node.soc === "number" ? `${Math.round(node.soc)} %` : "";
   const since = old && node.time_ms ? now - node.time_ms : null;
   const late = node.rest && node.kw === null ? [t("flow.unmetered")] : since === null ? null : [age(since), span(since)];
-  const amount = node.kw === null ? "–" : scaled(Math.abs(node.kw), "kW").text;
-  return { name: named(node.name, node.id), amount, unit: node.kw === null ? "" : shown.unit, more: late ?? [[way, charge].filter(Boolean).join(" "), charge || way], old, full: `${all(node.kw)} kW` };
+  const amount = "amount" in node || node.kw === null ? shown.text : scaled(Math.abs(node.kw), "kW").text;
+  const gives = typeof node.gives === "number" ? `→ ${scaled(node.gives, "kW").text} kW` : "";
+  return { name: named(node.name, node.id), amount, unit: shown.unit, more: late ?? [[way, charge, gives].filter(Boolean).join(" "), charge || way], old, full: shown.full };
 }
 
 function nodeOf(node, rem, now, offline) {
@@ -116,11 +133,11 @@ function ribbonOf(node, old) {
 }
 
 // Draws into `place`, changing only what changed: motion keeps its step, the pointer keeps what it points at.
-export function draw(place, { flow, points, now, offline }) {
+export function draw(place, { flow, points, readings, now, offline }) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const width = place.clientWidth;
   if (!flow || width === 0) return;
-  const made = layout(groupsOf(flow, points), width, place.clientHeight, rem);
+  const made = layout(groupsOf(flow, points, readings), width, place.clientHeight, rem);
   place.style.minHeight = `${made.height}px`;
   const drawing = s("svg", { role: "group", "aria-label": t("flow.title") });
   for (const { bus, nodes } of made.sections) {

@@ -59,7 +59,7 @@ function drawStage({ section, body }, kpis, place, page) {
   }
   if (!place.isConnected) put(body, kpis, place);
   morph(kpis, ...kpisOf(flow, live, offline));
-  draw(place, { flow, points, now: live.now(), offline });
+  draw(place, { flow, points, readings: live.points, now: live.now(), offline });
 }
 
 const sumOf = (nodes, pick) => nodes.reduce((sum, node) => sum + (pick(node) ?? 0), 0);

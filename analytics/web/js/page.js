@@ -96,5 +96,6 @@ await speak(language());
 page.live = new Live(heard);
 addEventListener("hashchange", open);
 put(byId(place()[0]), skeleton());
+await page.live.begun;
 watch("site", 300, tellSite);
 heard();
