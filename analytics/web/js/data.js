@@ -4,7 +4,7 @@ import { card, show } from "./card.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
 import { age, all, coverage as covered, momentOf, span, whole } from "./figures.js";
-import { has, named, t } from "./words.js";
+import { has, named, quantityName, t } from "./words.js";
 
 const SILENT_MS = 120000; // a device not heard of for longer is named
 
@@ -56,7 +56,7 @@ function reasons({ gaps_by_reason: counts, recent_gaps: recent }) {
 function openItems({ open_items: items }, page) {
   const reading = (word, one) => one && h("span", null, t(word), " ", h("b", { title: all(one.value) }, all(one.value)), h("span", { class: "faint" }, ` · ${momentOf(one.time_ms)}`));
   return h("ul", { class: "items" }, items.map((item) => h("li", null,
-    h("p", null, h("b", null, named(page.points.get(item.point)?.name, item.point)), " ", h("span", { class: "faint" }, has(`quantity.${item.quantity}`) ? t(`quantity.${item.quantity}`) : item.quantity), " ", item.kind && h("span", { class: "tag" }, has(`open.${item.kind}`) ? t(`open.${item.kind}`) : item.kind)),
+    h("p", null, h("b", null, named(page.points.get(item.point)?.name, item.point)), " ", h("span", { class: "faint" }, quantityName(item.quantity)), " ", item.kind && h("span", { class: "tag" }, has(`open.${item.kind}`) ? t(`open.${item.kind}`) : item.kind)),
     h("p", { class: "readings" }, reading("data.before", item.before), reading("data.after", item.after)),
     h("p", { class: "small" }, named(item.reason)))));
 }

@@ -3,7 +3,7 @@
 import { h, put, s } from "./dom.js";
 import { age, all, figure, momentOf, minuteOf, pretty, scaled, timeOf } from "./figures.js";
 import { carrierOf } from "./flow.js";
-import { has, named, t } from "./words.js";
+import { has, named, quantityName, t } from "./words.js";
 
 const dialog = () => document.getElementById("explanation");
 
@@ -85,7 +85,7 @@ function trend(samples) {
 
 function readings(quantities, now) {
   const rows = Object.entries(quantities).map(([name, { value, unit, time_ms, quality }]) =>
-    h("tr", null, h("td", null, has(`quantity.${name}`) ? t(`quantity.${name}`) : name), h("td", { class: "num" }, figure(value, unit)),
+    h("tr", null, h("td", null, quantityName(name)), h("td", { class: "num" }, figure(value, unit)),
       h("td", { class: "num", title: momentOf(time_ms) }, age(now - time_ms)), h("td", { class: "wide" }, t(`reading.${quality}`))));
   if (rows.length === 0) return null;
   return h("table", { class: "listing" }, h("thead", null, h("tr", null, h("th", null, t("reading.quantity")), h("th", { class: "num" }, t("reading.value")), h("th", { class: "num" }, t("reading.age")), h("th", { class: "wide" }, t("reading.quality")))), h("tbody", null, rows));

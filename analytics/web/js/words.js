@@ -13,6 +13,13 @@ export function t(key, values = {}) {
 
 export const has = (key) => key in words;
 
+// A quantity's name; one of a phase is named after the whole: active_power_l1.
+export function quantityName(name) {
+  const [, whole, phase] = /^(.*?)_(l[123])$/.exec(name) ?? [];
+  if (has(`quantity.${name}`)) return t(`quantity.${name}`);
+  return phase && has(`quantity.${whole}`) ? `${t(`quantity.${whole}`)} ${t(`phase.${phase}`)}` : name;
+}
+
 // A name in both languages, as the documents carry it.
 export function named(name, otherwise = "") {
   if (typeof name === "string") return name;
