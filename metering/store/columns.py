@@ -83,3 +83,13 @@ def merge(key: SeriesKey, parts: Sequence[Columns]) -> Columns:
         np.concatenate([part.quality for part in parts])[order],
         np.concatenate(ends)[order] if len(ends) == len(parts) else None,
     )
+
+
+def bracketed(columns: Columns, start_ms: int, end_ms: int) -> Columns:
+    """What lies in [start_ms, end_ms), and of what lies outside only the nearest reading on either side."""
+    import numpy as np
+
+    first, last = np.searchsorted(columns.time_ms, [start_ms, end_ms])
+    near = slice(max(int(first) - 1, 0), int(last) + 1)
+    ends = None if columns.end_ms is None else columns.end_ms[near]
+    return Columns(columns.time_ms[near], columns.value[near], columns.quality[near], ends)

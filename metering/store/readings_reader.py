@@ -20,7 +20,7 @@ from metering.reading import (
     ValueGap,
 )
 from metering.store import Changes
-from metering.store.columns import Row, from_rows
+from metering.store.columns import Row, bracketed, from_rows
 from metering.store.packing import Packing, load_group
 from metering.store.readings import FORMAT, load_info, readings_path
 from metering.store.sqlite import snapshot
@@ -31,6 +31,7 @@ _Gaps = tuple[list[PollGap], list[ValueGap]]
 _LAST_POLLS = (
     "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
 )
+_LOOK_BACK = 100_000  # polls searched for a column's nearest value: one that never has any must not cost a year
 _BACK = "time_ms < ? ORDER BY time_ms DESC"
 _ON = "time_ms >= ? ORDER BY time_ms"
 _GAPS = (
@@ -83,7 +84,8 @@ class ReadingsReader:
                     # from the group's own last poll on: the index lies by time, and a retired group's is far back
                     rows += _nearest(db, number, group, wanted, _BACK, min(start_ms, last + 1))
                     rows += _nearest(db, number, group, wanted, _ON, end_ms) if last >= end_ms else []
-            return from_rows(groups, rows, wanted)
+            found = from_rows(groups, rows, wanted)
+            return {key: bracketed(columns, start_ms, end_ms) for key, columns in found.items()}
 
         return self._ask(work, from_rows({}, [], wanted))
 
@@ -229,8 +231,8 @@ def _nearest(
     packing = Packing(group)
     missing = {i for i, c in enumerate(group.columns) if c.key in wanted}
     found: list[Row] = []
-    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE grp=? AND {where}"  # noqa: S608 - our own text
-    for row in db.execute(sql, (number, limit_ms)):
+    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE grp=? AND {where} LIMIT ?"  # noqa: S608 - our own text
+    for row in db.execute(sql, (number, limit_ms, _LOOK_BACK)):
         values = packing.unpack(row[2])
         held = {i for i in missing if values[i] is not None}
         if held:

@@ -158,8 +158,8 @@ def _write_series(db: sqlite3.Connection, series: int, rows: IntervalRows, fold_
     old = IntervalRows(rows.start_ms[:cut], rows.energy[:cut], rows.placed[:cut], rows.flags[:cut])
     if cut:
         _write_chunks(db, series, old)
-        low, high = int(old.start_ms[0]), int(old.start_ms[-1])
-        db.execute("DELETE FROM interval WHERE series=? AND start_ms>=? AND start_ms<=?", (series, low, high))
+        gone = [(series, start) for start in old.start_ms.tolist()]
+        db.executemany("DELETE FROM interval WHERE series=? AND start_ms=?", gone)
     columns = (rows.start_ms[cut:], rows.energy[cut:], rows.placed[cut:], rows.flags[cut:])
     db.executemany(_ADD, [(series, *row) for row in zip(*(c.tolist() for c in columns), strict=True)])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from metering.reading import Columns, PollGap, Reading, SeriesInfo, SeriesKey, ValueGap
 from metering.store import Changes
-from metering.store.columns import merge
+from metering.store.columns import bracketed, merge
 from metering.store.entries import EntriesReader
 from metering.store.readings_reader import ReadingsReader
 
@@ -30,7 +30,8 @@ class StoreSource:
         polled = self.readings.ranges(wanted, start_ms, end_ms, bracket=bracket)
         brought = frozenset(self.entries.series()).intersection(wanted)
         imported = self.entries.ranges(brought, start_ms, end_ms, bracket=bracket) if brought else {}
-        return {key: merge(key, [polled[key], *([imported[key]] if key in imported else [])]) for key in wanted}
+        both = {key: merge(key, [polled[key], imported[key]]) for key in imported}
+        return {key: bracketed(both[key], start_ms, end_ms) if key in both else polled[key] for key in wanted}
 
     def latest(self, keys: Iterable[SeriesKey] | None = None) -> dict[SeriesKey, Reading]:
         """The newest reading of each series."""

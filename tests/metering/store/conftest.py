@@ -1,5 +1,6 @@
 """Doubles of the store's tests: a poll group, polls of it, and programs that write, read or die in other processes."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -52,7 +53,10 @@ def run() -> Iterator[Run]:
     yield start
     for child in started:
         child.kill()
-        child.communicate()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 # Commits one poll after the other and says each seq only after its commit returned; "x" on stdin ends it cleanly.
@@ -79,6 +83,19 @@ def acknowledged(child: "subprocess.Popen[str]", at_least: int) -> int:
     while last < at_least:
         last = int(child.stdout.readline())
     return last
+
+
+def rest(child: "subprocess.Popen[str]", tell: str = "") -> list[str]:
+    """Tell a program to end, and what it still said, what lies in our own buffer included."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    if tell:
+        child.stdin.write(tell)
+    if child.poll() is None:
+        child.stdin.close()
+    said = child.stdout.read().split()
+    child.wait()
+    return said
 
 
 def files(store: Path) -> dict[str, bytes]:
