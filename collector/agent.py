@@ -63,6 +63,8 @@ class Collector:
         tasks = [asyncio.create_task(link.run()) for link in links]
         for session in sessions:
             session.start()
+        if (ahead_ms := max(epoch.newest_ms.values(), default=0) - epoch.start_ms) > _STEP_MS:
+            self._log.error("clock_behind_the_newest_reading", by_ms=ahead_ms)
         self._log.info("collecting", epoch=epoch.id, links=len(self._wired), groups=len(groups))
         ready()
         try:

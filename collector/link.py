@@ -18,6 +18,7 @@ from metering.reading import GapReason
 _STALL_MS = 250  # later than this after a timer was due, the process itself was held up
 _LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
 _MARGIN_MS = 50
+_UNIT_AWAY = frozenset({0x0A, 0x0B})  # a gateway's word for a unit that does not answer (Modbus exception codes)
 _SHORTEST_S = 0.1  # no answer is waited for less than this, however short of time the link is
 
 
@@ -54,7 +55,7 @@ class Unit:
     def tell_back(self, log: Any) -> None:
         """Log that it answers again, where its failure was logged."""
         if self._owed:
-            log.info("device_answers", device=self.name, failures=self.patience.failures)
+            log.info("device_answers", device=self.name)
             self._owed = False
 
 
@@ -76,6 +77,7 @@ class ModbusLink:
         self._cause = Cause(GapReason.CONNECT)
         self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
         self._usual_ms: dict[int, float] = {}  # how long a read of each group takes
+        self._drops = 0  # connections the other end closed since the last good answer
         self._stalled_ms = 0
         self._quiet_until = 0.0
         self._reopening: asyncio.Task[None] | None = None
@@ -189,17 +191,17 @@ class ModbusLink:
         return min(unit.wired.timeout_s, max(spare_s, unit.least_s()))
 
     def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
-        now_ms = self._clock.now_ms()
         cause = Cause(error.reason, error.code, error.detail)
-        if error.reason is GapReason.CONNECT:
-            if not self._patience.failures:
-                self._log.warning("link_down", detail=error.detail)
-            self._cause = cause
-            self._patience.failed(now_ms, link_wait_ms(self._patience.failures, secrets.randbelow(1000) / 1000))
+        self._drops += error.reason is GapReason.LINE_DOWN
+        if error.reason is GapReason.CONNECT or self._drops > len(self.units):
+            self._link_failed(cause)
             return
         self._connected()
         unit.cause = cause
+        now_ms = self._clock.now_ms()
         unit.tell(self._log, now_ms)
+        if error.reason is GapReason.EXCEPTION and error.code not in _UNIT_AWAY:
+            return  # it is there and says no to this block: its other groups go on
         others = [other.shortest_ms for other in self.units if other is not unit]
         if not self._gate.is_open:
             cost_ms += 1000 * self._delay_s
@@ -207,18 +209,26 @@ class ModbusLink:
         unit.patience.failed(now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None)))
         self._behind.update(dict.fromkeys(unit.feeds, unit.shortest_ms))
 
+    def _link_failed(self, cause: Cause) -> None:
+        if not self._patience.failures:
+            self._log.warning("link_down", reason=cause.reason.value, detail=cause.detail)
+        self._cause = cause
+        chance = secrets.randbelow(1000) / 1000
+        self._patience.failed(self._clock.now_ms(), link_wait_ms(self._patience.failures, chance))
+
     def _connected(self) -> None:
         if self._patience.failures:
             self._log.info("link_up", failures=self._patience.failures)
             self._patience.succeeded()
 
     def _succeeded(self, unit: Unit) -> None:
+        self._drops = 0
         self._connected()
         if unit.patience.failures:
-            unit.tell_back(self._log)
             unit.patience.succeeded()
             for number in unit.feeds:
                 self._behind.pop(number, None)
+        unit.tell_back(self._log)
 
 
 def _wake(nap: "asyncio.Future[None]") -> None:

@@ -154,6 +154,42 @@ async def test_a_poll_of_which_one_block_fails_is_a_gap_and_never_half_a_reading
         assert meter.connections == 1
 
 
+async def test_d8_a_block_a_device_refuses_costs_its_other_groups_nothing(tmp_path: Path) -> None:
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        writer.write(ask.exception(2) if ask.address == 100 else ask.honest)
+
+    async with device(manner) as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port}, every="{power: 300ms, energy: 100ms}")
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await until(lambda: reads(reader, "a-1") >= 8)
+        gaps = {(reader.groups()[gap.group].name, gap.reason, gap.code) for gap in reader.gaps(0, 2**60)[0]}
+        assert gaps == {("energy", GapReason.EXCEPTION, 2)}
+        assert accounted(reader) == due_by_contract(reader)
+
+
+async def test_a_gateway_that_hangs_up_on_everybody_is_not_hammered_and_comes_back(tmp_path: Path) -> None:
+    ill = [True]
+
+    async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
+        if ill[0]:
+            writer.close()
+        else:
+            writer.write(ask.honest)
+
+    async with device(manner) as gateway:
+        config = make_site(tmp_path, {"g": (1, 2, 3)}, port_of={"g": gateway.port})
+        reader = ReadingsReader(config.store_dir)
+        async with collecting(config):
+            await asyncio.sleep(1.5)
+            connections = gateway.connections
+            ill[0] = False
+            await until(lambda: all(reads(reader, f"g-{unit}") >= 2 for unit in (1, 2, 3)))
+        assert connections <= 12  # 45 polls were due
+        assert set(reasons(reader, "g-1")) <= {GapReason.LINE_DOWN, GapReason.COLLECTOR_DOWN_CLEAN}
+        assert accounted(reader) == due_by_contract(reader)
+
+
 async def test_a_sentinel_is_a_value_gap_beside_good_values(tmp_path: Path) -> None:
     def answer(ask: Ask) -> bytes:
         return ask.adu(bytes([ask.function, 2, 0xFF, 0xFF])) if ask.address == 500 else ask.honest
