@@ -104,9 +104,7 @@ class Page:
         self._browser, self._session = browser, session
         for domain in ("Runtime", "Log", "Network", "Page"):
             self.call(f"{domain}.enable")
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False
-        )
+        self.size(*size)
         features = [
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"},
@@ -120,6 +118,15 @@ class Page:
     def go(self, url: str) -> None:
         """Open an address."""
         self.call("Page.navigate", url=url)
+
+    def size(self, width: int, height: int) -> None:
+        """The window's inner size [px]."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def resize(self, width: int, height: int) -> None:
+        """Another size, and two frames for the page to settle in it."""
+        self.size(width, height)
+        self.run("new Promise((settled) => requestAnimationFrame(() => requestAnimationFrame(() => settled())))")
 
     def run(self, expression: str) -> Any:
         """The value of an expression in the page; a promise is waited for."""

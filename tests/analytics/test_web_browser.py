@@ -1,0 +1,251 @@
+"""The page in a real browser: every view in both languages and themes, any width, live, stale, offline, by keyboard."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.api import WEB
+from tests.analytics.browser import Browser, Page
+from tests.analytics.stage import Stage
+from tests.conftest import require
+
+KEYS = json.loads((WEB / "i18n/en.json").read_text(encoding="utf-8")).keys()
+CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8").partition("\n")[2].strip()
+READY = "document.querySelector('main [data-phase=ready]') && !document.querySelector('main [data-phase=loading]')"
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(require("chromium"), tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(browser: Browser, stage: Stage) -> Iterator[Callable[..., Page]]:
+    """Open a view and wait until it is there; closed at the end, because each open page holds a connection."""
+    stage.works.reset()
+    pages = []
+
+    def opened(path: str, until: str = READY, **looks: Any) -> Page:
+        page = browser.page(**looks)
+        pages.append(page)
+        page.go(f"{stage.url}/{path}")
+        page.until(until)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+
+
+VIEWS = {"now": ".node", "balance": ".chart canvas", "criteria": ".verdict", "data": "#card-devices td"}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("tongue", ["zh", "en"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_shows_its_numbers_and_complains_of_nothing(show, stage, view: str, tongue: str, dark: bool) -> None:
+    page = show(f"?lang={tongue}#{view}", f"{READY} && document.querySelector('{VIEWS[view]}')", dark=dark)
+    text = page.run("document.body.innerText")
+    assert page.run("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+    assert ("天津电子整机工厂" if tongue == "zh" else "Tianjin electronics works") in text
+    assert sum(character.isdigit() for character in text) > 20
+    assert [key for key in KEYS if "." in key and key in text] == []  # a key is a word that is missing
+    assert "undefined" not in text
+    assert "NaN" not in text
+    assert page.complaints() == []
+    assert [url for url in page.requests() if not url.startswith((stage.url, "data:"))] == []
+
+
+@pytest.mark.parametrize("tongue", ["zh", "en"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_scrolls_sideways(show, view: str, tongue: str) -> None:
+    page = show(f"?lang={tongue}#{view}", f"{READY} && document.querySelector('{VIEWS[view]}')")
+    for width in (320, 360, 600, 768, 1024):
+        page.resize(width, 720)
+        assert page.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("tongue", ["zh", "en"])
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080)])
+def test_the_first_screen_needs_no_scrolling(show, tongue: str, size: tuple[int, int]) -> None:
+    page = show(f"?lang={tongue}#now", f"{READY} && document.querySelector('.node')", size=size)
+    assert page.run("document.documentElement.scrollHeight") <= size[1]
+    headlines = page.run(
+        "[...document.querySelectorAll('.headlines .card')].map((c) => c.getBoundingClientRect().bottom)"
+    )
+    assert len(headlines) == 4
+    assert max(headlines) <= size[1]
+
+
+@pytest.mark.parametrize("tongue", ["zh", "en"])
+def test_nothing_of_the_flow_overlaps_at_any_width(show, stage, tongue: str) -> None:
+    stage.works.stale = {"chillers", "battery"}
+    page = show(f"?lang={tongue}#now", "document.querySelectorAll('.node').length > 10")
+    for width in (320, 360, 480, 641, 800, 1001, 1280, 1920):
+        page.resize(width, 900)
+        assert json.loads(page.run(f"{CHECKS}.overlaps()")) == [[], []], width
+
+
+def test_rows_of_the_flow_never_share_pixels(show) -> None:
+    assert json.loads(show("#data").run(f"{CHECKS}.layouts()")) == []
+
+
+FIGURES = {
+    "f.three(1284.4)": "1,280", "f.three(0.5306)": "0.531", "f.three(12)": "12", "f.three(-0.1234)": "−0.123",
+    "f.three(0)": "0", "f.three(null)": "–", "f.three(999.96)": "1,000", "f.coverage(0.99996)": "99.99",
+    "f.coverage(1)": "100", "f.scaled(128437.2, 'kWh').text": "128", "f.scaled(128437.2, 'kWh').unit": "MWh",
+    "f.scaled(8642, 'kg').text": "8.64", "f.scaled(128437.25, 'kWh').full": "128,437.25 kWh",
+    "f.pretty('kgCO2/kWh')": "kgCO₂/kWh", "f.pretty('count/13')": "/ 13", "f.span(1234)": "1.2 s",
+    "f.span(90e3)": "2 min", "f.age(7200e3)": "2 h ago",
+}  # fmt: skip
+
+
+def test_people_read_three_digits_and_the_title_has_all(show) -> None:
+    page = show("?lang=en#data")
+    said = page.run(f"import('/js/figures.js').then((f) => [{', '.join(FIGURES)}])")
+    assert dict(zip(FIGURES, said, strict=True)) == FIGURES
+
+
+@pytest.mark.parametrize("period", ["2026-11-21", "2026-11", "2026"])
+def test_bars_hold_all_the_energy_of_the_quarter_hours(show, stage, period: str) -> None:
+    page = show("#data")
+    bars = page.run(
+        f"Promise.all([import('/js/curve.js'), fetch('/api/v1/energy?period={period}').then((a) => a.json())])"
+        f".then(([c, d]) => c.buckets(d, '{period}').map((b) => b.sums.consumption ?? 0))"
+    )
+    curve = stage.works.energy(period)["series"]["consumption"]
+    assert sum(bars) == pytest.approx(sum(kwh for kwh in curve if kwh is not None), rel=1e-12)
+    assert len(bars) == {"2026-11-21": len(curve), "2026-11": 21, "2026": 11}[period]
+
+
+def test_numbers_move_when_readings_come(show, stage) -> None:
+    page = show("#now", "document.querySelector('[data-node=smt] .node-value')")
+    value = "document.querySelector('[data-node=smt] .node-value').textContent"
+    before = page.run(value)
+    stage.works.at_ms += 9 * 3_600_000  # an evening's load differs in its first digit
+    page.until(f"{value} !== {json.dumps(before)}")
+
+
+def test_a_stale_number_is_grey_and_tells_its_age(show, stage) -> None:
+    stage.works.stale = {"smt"}
+    page = show("?lang=en#now", "document.querySelector('.node.old[data-node=smt]')")
+    assert "2 min ago" in page.run("document.querySelector('[data-node=smt]').getAttribute('aria-label')")
+    assert page.run("document.querySelectorAll('.node.old').length") == 1
+
+
+def test_a_lost_service_is_told_and_found_again(show, stage) -> None:
+    page = show("?lang=en#now", "document.querySelectorAll('.node').length > 10")
+    stage.stop()
+    page.until("document.querySelector('#connection').dataset.phase === 'offline'")
+    page.until("document.querySelectorAll('.node.old').length > 10")
+    assert "Connection lost" in page.run("document.querySelector('#connection').textContent")
+    stage.start()
+    page.until("document.querySelector('#connection').dataset.phase === 'ready'")
+    page.until("document.querySelectorAll('.node.old').length === 0")
+
+
+def test_a_busy_store_is_told_on_the_card_and_asked_again(show, stage) -> None:
+    stage.works.mood = "busy"
+    page = show("?lang=en#balance", "document.querySelector('#card-sums[data-phase=error] button')")
+    assert "The store cannot be read just now" in page.run("document.querySelector('#card-sums').innerText")
+    stage.works.mood = ""
+    page.run("document.querySelector('#card-sums button').click()")
+    page.until("document.querySelector('#card-sums[data-phase=ready]')")
+
+
+def test_an_empty_site_says_what_to_do(show, stage) -> None:
+    stage.works.mood = "empty"
+    page = show("?lang=en#now", "document.querySelector('#card-flow .state')")
+    assert "site.yaml" in page.run("document.querySelector('#card-flow').innerText")
+    page.until("document.querySelector('#card-month[data-phase=empty]')")
+
+
+def press(page: Page, key: str) -> None:
+    """One key, as a keyboard gives it."""
+    code = {"Enter": 13, "Escape": 27, "Tab": 9}[key]
+    text = {"text": "\r"} if key == "Enter" else {}
+    page.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+    page.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+
+def test_a_node_opens_and_closes_by_keyboard(show) -> None:
+    page = show("?lang=en#now", "document.querySelector('[data-node=pv_2]')")
+    page.run("document.querySelector('[data-node=pv_2]').focus()")
+    press(page, "Enter")
+    page.until("document.querySelector('#explanation').open")
+    assert page.run("document.querySelector('#explanation').contains(document.activeElement)")
+    assert "Active power" in page.run("document.querySelector('#explanation').innerText")
+    press(page, "Escape")
+    page.until("!document.querySelector('#explanation').open")
+    assert page.run("document.activeElement.dataset.node") == "pv_2"
+
+
+def test_a_line_of_the_balance_explains_itself_in_full(show, stage) -> None:
+    page = show("?lang=en#balance/2026-11", "document.querySelector('.lines .name')")
+    page.run("[...document.querySelectorAll('.lines .name')].at(-1).click()")
+    text = page.run("document.querySelector('#explanation').innerText").replace(",", "")
+    line = stage.works.balance("2026-11")["lines"][-1]
+    for wanted in (
+        line["factor"]["id"],
+        line["factor"]["document"],
+        line["match"]["en"],
+        str(line["activity"]["micro"]),
+    ):
+        assert wanted.replace(",", "") in text
+    assert f"× {line['factor']['value']} kgCO₂/kWh" in text
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_everything_one_can_press_has_a_name(show, view: str) -> None:
+    page = show(f"?lang=en#{view}", f"{READY} && document.querySelector('{VIEWS[view]}')")
+    assert page.run(f"{CHECKS}.nameless()") == []
+    assert page.run("document.querySelectorAll('h1').length") == 1
+    assert page.run("new Set([...document.querySelectorAll('[id]')].map((e) => e.id)).size") == page.run(
+        "document.querySelectorAll('[id]').length"
+    )
+
+
+def test_choices_stay_in_the_address(show) -> None:
+    page = show("?lang=en#criteria", "document.querySelector('.verdict')")
+    page.run("document.querySelector('#language').click()")
+    page.until("document.documentElement.lang === 'zh-CN' && document.querySelector('.verdict')")
+    page.run("document.querySelector('#theme').click()")
+    assert page.run("location.search") == "?lang=zh&theme=dark"
+    assert page.run("document.documentElement.dataset.theme") == "dark"
+    assert page.run("localStorage.getItem('lang')") == "zh"
+    page.run("localStorage.clear()")
+
+
+def test_verdicts_can_be_filtered_and_carry_three_shapes(show) -> None:
+    page = show("?lang=en#criteria", "document.querySelector('.verdict')")
+    shapes = page.run("[...document.querySelectorAll('.verdict-bar svg')].map((s) => s.innerHTML)")
+    assert len(set(shapes)) == 3
+    page.run("document.querySelector('[data-key=filter-NOT_MET]').click()")
+    outcomes = page.run("[...document.querySelectorAll('.verdict .outcome strong')].map((e) => e.textContent)")
+    assert set(outcomes) == {"not met"}
+
+
+def test_motion_rests_when_asked(show) -> None:
+    moving = "document.getAnimations().filter((a) => a.playState === 'running').length"
+    drawn = "document.querySelector('.motion')"
+    assert show("#now", drawn).run(moving) > 5
+    assert show("#now", drawn, still=True).run(moving) == 0
+
+
+def test_paper_is_light_and_has_no_buttons(show) -> None:
+    page = show("?lang=en&theme=dark#balance", "document.querySelector('.lines .name')")
+    page.call("Emulation.setEmulatedMedia", media="print")
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.run("getComputedStyle(document.querySelector('.total .value')).color") == "rgb(20, 25, 31)"
+    assert not page.run("document.querySelector('.switches').checkVisibility()")
