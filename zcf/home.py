@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import secrets
 import shutil
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,8 @@ from metering.period import from_ms
 from metering.sitefile import load_site
 from metering.store import StoreLockedError
 from metering.store.readings import readings_path, writing
+from metering.store.readings_reader import ReadingsReader
+from metering.store.sqlite import holder, is_locked
 from simulators.config import PlantFile, load_plant
 from simulators.faultfile import load_faults
 from simulators.history import write_history
@@ -24,7 +27,8 @@ from simulators.prepare import with_ports, with_start
 EXAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "example"
 DAY_MS = 86_400_000
 PAGE_PORT = 8080
-PORTS = range(15_020, 16_020)  # below those that the kernel gives to outgoing connections
+PORTS = range(15_020, 32_020)  # below those that the kernel gives to outgoing connections
+TRIES = 100
 # Faults count from an instant after the history is written, which takes about so long [ms].
 LEAD_MS = 5_000
 LEAD_PER_DAY_MS = 150
@@ -104,13 +108,24 @@ class Home:
         self.note(page_port=port)
         return port
 
+    def _make_room(self, store: Path) -> bool:
+        """Whether the store takes a past: it holds nothing, or a past of ours that was broken off, which goes."""
+        path = readings_path(store)
+        if path.exists():
+            lock = path.with_name("writer.lock")
+            if is_locked(lock):
+                raise StoreLockedError(f"{path.parent} is being written by {holder(lock)}; stop it first")
+            if not self.state.get("past_begun"):
+                return not ReadingsReader(store).last_seq()
+            shutil.rmtree(path.parent)
+        self.note(past_begun=True)
+        return True
+
     def write_past(self, days: int, until_ms: int, progress: Callable[[int], None]) -> int:
         """The history, once: a past that was broken off is written again, one that is there stays; polls written."""
         config = load_site(self.site)
-        if "history" in self.state or not days:
+        if "history" in self.state or not days or not self._make_room(config.store_dir):
             return 0
-        if readings_path(config.store_dir).exists():
-            shutil.rmtree(readings_path(config.store_dir).parent)
         plant = load_plant(self.plant)
         faults = load_faults(self.faults, plant) if self.faults.exists() else ()
         start_ms = until_ms - days * DAY_MS
@@ -127,9 +142,9 @@ def utc_ms() -> int:
 
 
 def _free(held: ExitStack, host: str, wanted: int | None) -> int:
-    """The wanted port if it is free, else the first free one of ours; held until all are chosen."""
-    ports: list[int] = [*([wanted] if wanted else []), *PORTS]
-    for port in ports:
+    """The wanted port if it is free, else a free one of ours; held until all are chosen."""
+    drawn = [secrets.choice(PORTS) for _ in range(TRIES)]  # two demos that start together do not want the same
+    for port in [*([wanted] if wanted else []), *drawn]:
         with suppress(OSError):
             held.enter_context(socket.create_server((host, port)))
             return port

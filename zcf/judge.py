@@ -18,16 +18,15 @@ from simulators.config import load_plant
 from simulators.faultfile import load_faults
 from zcf.judging.carbon import Carbon, factor_rows, judge_carbon
 from zcf.judging.energy import Collected, Collector, Energies, judge_energy
-from zcf.judging.messages import Messages, count_messages
+from zcf.judging.messages import Messages, Span, count_messages
 from zcf.judging.ticks import POLLED, Ticks, count_ticks
 from zcf.judging.track import Event
 from zcf.judging.truth import Truth
 
 CARBON_TOLERANCE = 1e-12
 RECOVERY_MS = 40_000  # a link's back-off may outlast its fault by so much
+SHARED = frozenset({GapReason.OVERRUN, GapReason.LINE_DOWN})  # one connection: a neighbour's fault may cost a turn
 OUR_OWN = frozenset({GapReason.COLLECTOR_DOWN_CLEAN, GapReason.COLLECTOR_DOWN_UNCLEAN})  # nobody was there to ask
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def judge(home: Path, balances: Sequence[Mapping[str, Any]] = (), outages: Seque
         carbon.join(judge_carbon(document, collected.tracks, rows, declared))
     return Findings(
         collected, energies, carbon, count_ticks(config, reader),
-        count_messages(reader, truth.messages, truth.unclaimed), uncaused(config, reader, events, outages),
+        count_messages(reader, truth.unclaimed, outages), uncaused(config, reader, events, outages),
     )  # fmt: skip
 
 
@@ -114,7 +113,8 @@ def uncaused(
     for gap in reader.gaps(0, 2**62)[0]:
         if gap.lane in POLLED and gap.reason not in OUR_OWN:
             device = groups[gap.group].device
-            targets = {device, link_of[device]}
+            mates = {other for other, link in link_of.items() if link == link_of[device]}
+            targets = {device, link_of[device], *(mates if gap.reason in SHARED else ())}
             spans = [(e.start_ms, e.end_ms) for e in events if e.target in targets]
             if not any(_explains(gap, span) for span in [*spans, *dead]):
                 found[gap.reason.value] += gap.ticks
