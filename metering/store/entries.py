@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,11 @@ CREATE TABLE imported_info(
   point TEXT NOT NULL, quantity TEXT NOT NULL, valid_from_ms INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(point, quantity, valid_from_ms)) WITHOUT ROWID;
 """
-_ADD = "INSERT OR IGNORE INTO imported(entry,point,quantity,time_ms,end_ms,value,quality) VALUES (?,?,?,?,?,?,?)"
+# DO NOTHING for a reading already there alone; OR IGNORE would also swallow one that is broken
+_ADD = (
+    "INSERT INTO imported(entry,point,quantity,time_ms,end_ms,value,quality) VALUES (?,?,?,?,?,?,?)"
+    " ON CONFLICT(point, quantity, time_ms) DO NOTHING"
+)
 _RANGE = (
     "SELECT time_ms, end_ms, value, quality FROM imported WHERE point=? AND quantity=? AND time_ms>=? AND time_ms<?"
     " ORDER BY time_ms"
@@ -40,7 +44,12 @@ _AFTER = (
     "SELECT time_ms, end_ms, value, quality FROM imported WHERE point=? AND quantity=? AND time_ms>=?"
     " ORDER BY time_ms LIMIT 1"
 )
-_LATEST = "SELECT point, quantity, max(time_ms), end_ms, value, quality FROM imported GROUP BY point, quantity"
+_LATEST = (
+    "SELECT time_ms, end_ms, value, quality FROM imported WHERE point=? AND quantity=? ORDER BY time_ms DESC LIMIT 1"
+)
+# one step of the index a series: a year of quarter-hours is not read to find four names
+_NEXT_QUANTITY = "SELECT point, quantity FROM imported WHERE point=? AND quantity>? ORDER BY quantity LIMIT 1"
+_NEXT_POINT = "SELECT point, quantity FROM imported WHERE point>? ORDER BY point, quantity LIMIT 1"
 _TOUCHED = (
     "SELECT point, quantity, min(time_ms), max(coalesce(end_ms, time_ms)), max(seq) FROM imported WHERE seq>?"
     " GROUP BY point, quantity"
@@ -125,8 +134,7 @@ class EntriesReader:
 
     def series(self) -> Sequence[SeriesKey]:
         """Every imported series."""
-        sql = "SELECT DISTINCT point, quantity FROM imported"
-        return snapshot(self.path, lambda db: [(p, q) for p, q in db.execute(sql)], FORMAT) or []
+        return snapshot(self.path, lambda db: list(_series(db)), FORMAT) or []
 
     def infos(self) -> dict[SeriesKey, list[SeriesInfo]]:
         """What is known of imported series."""
@@ -156,11 +164,12 @@ class EntriesReader:
         wanted = None if keys is None else frozenset(keys)
 
         def work(db: sqlite3.Connection) -> dict[SeriesKey, Reading]:
-            return {
-                (p, q): Reading(p, q, t, value, Quality(grade), end)
-                for p, q, t, end, value, grade in db.execute(_LATEST)
-                if wanted is None or (p, q) in wanted
-            }
+            found: dict[SeriesKey, Reading] = {}
+            for key in _series(db):
+                if wanted is None or key in wanted:
+                    time_ms, end_ms, value, grade = db.execute(_LATEST, key).fetchone()
+                    found[key] = Reading(*key, time_ms, value, Quality(grade), end_ms)
+            return found
 
         return snapshot(self.path, work, FORMAT) or {}
 
@@ -172,6 +181,13 @@ class EntriesReader:
             return Changes(max((r[4] for r in rows), default=seq), {(p, q): (a, b) for p, q, a, b, _ in rows})
 
         return snapshot(self.path, work, FORMAT) or Changes(seq)
+
+
+def _series(db: sqlite3.Connection) -> Iterator[SeriesKey]:
+    key = db.execute(_NEXT_POINT, ("",)).fetchone()
+    while key is not None:
+        yield key
+        key = db.execute(_NEXT_QUANTITY, key).fetchone() or db.execute(_NEXT_POINT, key[:1]).fetchone()
 
 
 def _read(db: sqlite3.Connection, key: SeriesKey, start_ms: int, end_ms: int, *, bracket: bool) -> list[_Row]:

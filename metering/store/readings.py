@@ -47,12 +47,19 @@ CREATE TABLE quarantine(
 _LAST_INFO = (
     "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC LIMIT 1"
 )
-_ADD_POLL = "INSERT OR IGNORE INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)"
+# DO NOTHING for what is already there alone; OR IGNORE would also swallow a row that is broken
+_ADD_POLL = (
+    "INSERT INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT(time_ms, grp) DO NOTHING"
+)
 _ADD_LAST = "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)"
 _ADD_GAP = (
     "INSERT INTO gap(grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
-_ADD_VALUE_GAP = "INSERT OR IGNORE INTO value_gap(point,quantity,time_ms,reason,detail) VALUES (?,?,?,?,?)"
+_ADD_VALUE_GAP = (
+    "INSERT INTO value_gap(point,quantity,time_ms,reason,detail) VALUES (?,?,?,?,?)"
+    " ON CONFLICT(time_ms, point, quantity) DO NOTHING"
+)
 _ADD_LEDGER = "INSERT INTO ledger VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next_tick=excluded.next_tick"
 _ADD_QUARANTINE = "INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)"
 _TOUCHING = (

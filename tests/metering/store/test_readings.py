@@ -1,5 +1,6 @@
 """readings.db: what is committed is read as columns, twice changes nothing, gaps, ledger, SeriesInfo, delivery."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -208,14 +209,20 @@ def test_the_ledger_counts_on_and_epochs_end_once(writer, reader, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_batch_is_all_or_nothing(writer, reader):
+@pytest.mark.parametrize("broken", ["poll", "gap", "value gap"])
+def test_a_batch_is_all_or_nothing(writer, reader, broken):
     number = writer.group(group())
-    bad = ValueGap("grid", "active_power", None, GapReason.CRC)  # type: ignore[arg-type]
+    good = poll(number, 1000, 1, 1.0)
     gap = PollGap(number, None, Lane.CADENCE, 0, 1, 0, 0, GapReason.CRC)  # type: ignore[arg-type]
-    with pytest.raises(StoreError):
-        writer.commit([poll(number, 1000, 1, 1.0)], [gap], [bad])
+    value = ValueGap("grid", "active_power", None, GapReason.CRC)  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="NOT NULL"):
+        writer.commit(
+            [good, *([replace(good, time_ms=2000, words=None)] if broken == "poll" else [])],
+            [gap] if broken == "gap" else [],
+            [value] if broken == "value gap" else [],
+        )
     assert reader.polls_since(0, 9) == []
-    writer.commit([poll(number, 1000, 1, 1.0)])
+    writer.commit([good])
     assert len(reader.polls_since(0, 9)) == 1
 
 
@@ -239,8 +246,6 @@ def test_what_is_known_of_a_register_is_kept_by_date_and_written_once(writer, re
     st.builds(Fraction, st.integers(1, 10**9), st.integers(1, 10**9)), st.none() | st.fractions(1), st.text(max_size=9)
 )
 def test_series_info_survives_its_json_exactly(scale, modulus, serial):
-    from dataclasses import replace
-
     made = replace(info(77, scale=scale, serial=serial), modulus=modulus)
     assert load_info(*made.key, 77, dump_info(made)) == made
 
