@@ -96,7 +96,7 @@ function option(rows, period) {
     data: rows.map((row) => ({ value: row.sums[column] === undefined ? null : (sign * row.sums[column]) / unit.of, itemStyle: looks(row, of(`carrier-${carrier}`), of("card")) })),
   });
   const begun = rows.findIndex((row) => row.sums.consumption !== undefined); // before the first reading nothing is missing
-  const gaps = { name: "missing", type: "scatter", symbol: "emptyCircle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("ink-2") }, data: rows.map((row, index) => (row.missing && index >= begun ? 0 : null)), z: 6 };
+  const gaps = { name: "missing", type: "scatter", symbol: "circle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("card"), borderColor: of("ink-2"), borderWidth: 1.5 }, data: rows.map((row, index) => (row.missing && index >= begun ? 0 : null)), z: 6 };
   const use = { name: "consumption", type: "line", step: rows.length > 40 ? "middle" : false, showSymbol: rows.length < 2, symbol: "circle", connectNulls: false, lineStyle: { color: of("ink"), width: 1.5 }, itemStyle: { color: of("ink") }, data: rows.map((row) => (row.sums.consumption === undefined ? null : row.sums.consumption / unit.of)), z: 5 };
   return {
     animation: false, textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },

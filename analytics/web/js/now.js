@@ -71,11 +71,13 @@ function kpisOf({ balance, nodes }, live, offline) {
   const battery = (balance.charge_kw ?? 0) - (balance.discharge_kw ?? 0);
   const soc = stored.filter((node) => typeof node.soc === "number");
   const charged = soc.length ? `${whole(sumOf(soc, (node) => node.soc) / soc.length)} %` : "";
+  const missing = nodes.filter((node) => ["grid", "generation", "storage"].includes(node.role) && (node.stale || node.kw === null));
+  const waiting = balance.consumption_kw === null && missing.length > 0 ? t("kpi.waiting", { names: missing.map((node) => named(node.name, node.id)).join(t("list.comma")) }) : "";
   const exports = (balance.grid_export_kw ?? 0) > (balance.grid_import_kw ?? 0);
   const one = (word, value, unit, more = "") =>
     h("div", { class: `kpi ${old ? "old" : ""}` }, h("dt", null, t(word)), h("dd", null, unit === "%" ? share(value) : figure(value, unit), h("span", { class: "more" }, old || more)));
   return [
-    one("kpi.consumption", balance.consumption_kw, "kW"),
+    one("kpi.consumption", balance.consumption_kw, "kW", waiting),
     exports ? one("kpi.export", balance.grid_export_kw, "kW") : one("kpi.import", balance.grid_import_kw, "kW"),
     one("kpi.generation", balance.generation_kw, "kW"),
     stored.length > 0 && one("kpi.storage", Math.abs(battery), "kW", [battery && t(battery > 0 ? "flow.charging" : "flow.discharging"), charged].filter(Boolean).join(" · ")),
