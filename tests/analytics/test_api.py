@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
+from pathlib import Path
 
 import httpx2 as httpx
 import pytest
@@ -17,6 +21,7 @@ from analytics.stream import Live
 from metering.store import StoreError
 from tests.analytics.electronics_works import Document, Works
 
+ROOT = Path(__file__).resolve().parents[2]
 NOON = 1_795_230_000_000  # 2026-11-21 11:00 at the site
 
 
@@ -263,3 +268,24 @@ def test_the_server_listens_on_loopback_alone(served: tuple) -> None:
 def test_a_taken_address_is_an_error_to_the_caller(works: Held) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         serve(make_app(works), "127.0.0.1", taken.getsockname()[1])
+
+
+SERVED = """
+import sys
+from analytics.api import make_app, serve
+from tests.analytics.electronics_works import Works
+serve(make_app(Works(lambda: 0)), ready=lambda url, stop: print(url, flush=True))
+print("returned", flush=True)
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_and_leaves_the_rest_to_the_caller(sign: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", SERVED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        url = child.stdout.readline().strip()
+        with httpx.stream("GET", f"{url}/api/v1/stream", timeout=30) as answer:
+            assert next(answer.iter_lines()) == "retry: 2000"
+            child.send_signal(sign)
+            list(answer.iter_lines())
+        assert child.stdout.read().split() == ["returned"]
+    assert child.returncode == 0
