@@ -18,8 +18,10 @@ from metering.reading import GapReason
 _STALL_MS = 250  # later than this after a timer was due, the process itself was held up
 _LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
 _MARGIN_MS = 50
+_GUESS_MS = 10.0  # how long a request takes, until answers tell
 _UNIT_AWAY = frozenset({0x0A, 0x0B})  # a gateway's word for a unit that does not answer (Modbus exception codes)
 _SHORTEST_S = 0.1  # no answer is waited for less than this, however short of time the link is
+_TRUSTED_S = 0.4  # and of a unit that has just answered no less than this: a busy computer holds either end up so long
 
 
 class Unit:
@@ -42,7 +44,9 @@ class Unit:
 
     def least_s(self) -> float:
         """How long an answer must be waited for, even where the link has no time left [s]."""
-        return min(self.wired.timeout_s, max(_SHORTEST_S, 4 * self.usual_s or self.wired.timeout_s / 4))
+        trusted = self.usual_s and not self.patience.failures
+        shortest = _TRUSTED_S if trusted else _SHORTEST_S
+        return min(self.wired.timeout_s, max(shortest, 4 * self.usual_s or self.wired.timeout_s / 4))
 
     def tell(self, log: Any, now_ms: int) -> None:
         """Log a failure, each cause at most once a minute."""
@@ -76,7 +80,7 @@ class ModbusLink:
         self._patience = Patience()
         self._cause = Cause(GapReason.CONNECT)
         self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
-        self._usual_ms: dict[int, float] = {}  # how long a read of each group takes
+        self._usual_ms = {number: _GUESS_MS * len(asked) for unit in units for number, asked in unit.requests.items()}
         self._drops = 0  # connections the other end closed since the last good answer
         self._stalled_ms = 0
         self._quiet_until = 0.0
