@@ -284,8 +284,9 @@ def test_a_signal_ends_the_server_and_leaves_the_rest_to_the_caller(sign: signal
     with subprocess.Popen([sys.executable, "-c", SERVED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         url = child.stdout.readline().strip()
         with httpx.stream("GET", f"{url}/api/v1/stream", timeout=30) as answer:
-            assert next(answer.iter_lines()) == "retry: 2000"
+            lines = answer.iter_lines()
+            assert next(lines) == "retry: 2000"
             child.send_signal(sign)
-            list(answer.iter_lines())
+            list(lines)  # ends by itself
         assert child.stdout.read().split() == ["returned"]
     assert child.returncode == 0
