@@ -7,6 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 QUARTER_MS = 900_000
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_WRITTEN = re.compile(
+    rf"(?P<year>[0-9]{{4}})|(?P<of>[0-9]{{4}})-(?P<month>[0-9]{{2}})|(?i:FY)(?P<fiscal>[0-9]{{4}})"
+    rf"|(?P<first>{_DAY})(\.\.(?P<last>{_DAY}))?"
+)
 
 
 def to_ms(moment: datetime) -> int:
@@ -98,18 +103,21 @@ def _add_months(year_: int, month_: int, months: int) -> date:
 
 def parse(text: str, zone: ZoneInfo, fiscal_start: int = 1) -> Period:
     """A period as people write it: 2026, 2026-10, 2026-10-03, FY2026, 2026-10-01..2026-10-15 (last day included)."""
-    if re.fullmatch(r"\d{4}", text):
-        return year(int(text), zone)
-    if found := re.fullmatch(r"(\d{4})-(\d{2})", text):
-        return month(int(found[1]), int(found[2]), zone) if 1 <= int(found[2]) <= 12 else _refuse(text)
-    if found := re.fullmatch(r"FY(\d{4})", text, re.IGNORECASE):
-        return fiscal_year(int(found[1]), fiscal_start, zone)
-    first, _, last = text.partition("..")
-    try:
-        opening, closing = date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
         return _refuse(text)
-    return Period(midnight(opening, zone), midnight(closing + timedelta(days=1), zone), text)
+    try:
+        if found["year"]:
+            return year(int(found["year"]), zone)
+        if found["month"]:
+            return month(int(found["of"]), int(found["month"]), zone)
+        if found["fiscal"]:
+            return fiscal_year(int(found["fiscal"]), fiscal_start, zone)
+        first, last = date.fromisoformat(found["first"]), date.fromisoformat(found["last"] or found["first"])
+        opening, closing = midnight(first, zone), midnight(last + timedelta(days=1), zone)
+    except (ValueError, OverflowError):
+        return _refuse(text)
+    return Period(opening, closing, text)
 
 
 def _refuse(text: str) -> Period:

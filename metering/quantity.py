@@ -38,17 +38,17 @@ _GAUGES: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("apparent_power", "kVA", False, "MMXU.TotVA", "1-0:9.7.0", "VA"),
     ("power_factor", "1", False, "MMXU.TotPF", "1-0:13.7.0", "PF"),
     ("frequency", "Hz", False, "MMXU.Hz", "1-0:14.7.0", "Hz"),
-    ("voltage_l1_l2", "V", False, "MMXU.PPV.phsAB", "1-0:32.7.124", "PPVphAB"),
-    ("voltage_l2_l3", "V", False, "MMXU.PPV.phsBC", "1-0:52.7.124", "PPVphBC"),
-    ("voltage_l3_l1", "V", False, "MMXU.PPV.phsCA", "1-0:72.7.124", "PPVphCA"),
+    ("voltage_l1_l2", "V", False, "MMXU.PPV.phsAB", "", "PPVphAB"),
+    ("voltage_l2_l3", "V", False, "MMXU.PPV.phsBC", "", "PPVphBC"),
+    ("voltage_l3_l1", "V", False, "MMXU.PPV.phsCA", "", "PPVphCA"),
     ("current_n", "A", False, "MMXU.A.neut", "1-0:91.7.0", ""),
-    ("active_power_demand", "kW", False, "MSTA.AvW", "1-0:1.4.0", "DmdW"),
+    ("active_power_demand", "kW", False, "MSTA.AvW", "1-0:1.4.0", ""),
     ("active_power_demand_max", "kW", False, "MSTA.MaxW", "1-0:1.6.0", ""),
     ("dc_power", "kW", True, "MMDC.Watt", "", "DCW"),
     ("dc_voltage", "V", False, "MMDC.Vol", "", "DCV"),
     ("dc_current", "A", True, "MMDC.Amp", "", "DCA"),
     ("state_of_charge", "%", False, "DBAT.SocPct", "", "SoC"),
-    ("battery_temperature", "°C", False, "DBAT.InTmp", "", "BatTmp"),
+    ("battery_temperature", "°C", False, "DBAT.InTmp", "", ""),
     ("irradiance_poa", "W/m²", False, "MMET.DctInsol", "", "302.POAI"),
     ("irradiance_ghi", "W/m²", False, "MMET.HorInsol", "", "302.GHI"),
     ("ambient_temperature", "°C", False, "MMET.EnvTmp", "", "307.TmpAmb"),
@@ -76,15 +76,17 @@ _GAUGES: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("status_code", "1", False, "", "", "St"),
     ("signal_quality", "%", False, "", "", ""),
 )
+# OBIS of phases (IEC 62056-6-1): {} is 2, 4, 6 for L1, L2, L3, {above} one more; E = 124 is total harmonic distortion.
+# Signed active and reactive power stand apart from that pattern, at C = 36, 56, 76 and 151, 171, 191.
 _PHASE_GAUGES: tuple[tuple[str, str, bool, str, str, str], ...] = (
-    ("active_power", "kW", True, "MMXU.W", "7.0", "WphX"),
-    ("reactive_power", "kvar", True, "MMXU.VAr", "", "VARphX"),
-    ("apparent_power", "kVA", False, "MMXU.VA", "", "VAphX"),
-    ("power_factor", "1", False, "MMXU.PF", "", "PFphX"),
-    ("voltage", "V", False, "MMXU.PhV", "", "PhVphX"),
-    ("current", "A", False, "MMXU.A", "", "AphX"),
-    ("thd_voltage", "%", False, "MHAI.ThdPhV", "", ""),
-    ("thd_current", "%", False, "MHAI.ThdA", "", ""),
+    ("active_power", "kW", True, "MMXU.W", "1-0:{signed}.7.0", "WphX"),
+    ("reactive_power", "kvar", True, "MMXU.VAr", "1-0:{reactive}.7.0", "VARphX"),
+    ("apparent_power", "kVA", False, "MMXU.VA", "1-0:{}9.7.0", "VAphX"),
+    ("power_factor", "1", False, "MMXU.PF", "1-0:{above}3.7.0", "PFphX"),
+    ("voltage", "V", False, "MMXU.PhV", "1-0:{above}2.7.0", "PhVphX"),
+    ("current", "A", False, "MMXU.A", "1-0:{above}1.7.0", "AphX"),
+    ("thd_voltage", "%", False, "MHAI.ThdPhV", "1-0:{above}2.7.124", ""),
+    ("thd_current", "%", False, "MHAI.ThdA", "1-0:{above}1.7.124", ""),
 )
 _COUNTERS: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("active_energy_import", "kWh", True, "MMTR.DmdWh", "1-0:1.8.0", "TotWhImp"),
@@ -92,7 +94,7 @@ _COUNTERS: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("reactive_energy_import", "kvarh", True, "MMTR.DmdVArh", "1-0:3.8.0", "TotVArhImpQ1"),
     ("reactive_energy_export", "kvarh", True, "MMTR.SupVArh", "1-0:4.8.0", "TotVArhExpQ4"),
     ("apparent_energy", "kVAh", False, "MMTR.TotVAh", "1-0:9.8.0", "TotVAhImp"),
-    ("insolation_poa", "kWh/m²", False, "MMET.DctInsol", "", ""),
+    ("insolation_poa", "kWh/m²", False, "", "", ""),
     ("gas_volume", "m³", True, "MFLW.StdVol", "7-0:3.2.0", ""),
     ("gas_volume_working", "m³", True, "MFLW.ActVol", "7-0:3.0.0", ""),
     ("heat_energy", "GJ", True, "MHET.HeatCnt", "6-0:1.0.0", ""),
@@ -104,8 +106,8 @@ _COUNTERS: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("product_count", "unit", True, "", "", ""),
 )
 _PHASE_COUNTERS: tuple[tuple[str, str, bool, str, str, str], ...] = (
-    ("active_energy_import", "kWh", True, "MMTR.DmdWh", "", "TotWhImpPhX"),
-    ("active_energy_export", "kWh", True, "MMTR.SupWh", "", "TotWhExpPhX"),
+    ("active_energy_import", "kWh", True, "MMTR.DmdWh", "1-0:{}1.8.0", "TotWhImpPhX"),
+    ("active_energy_export", "kWh", True, "MMTR.SupWh", "1-0:{}2.8.0", "TotWhExpPhX"),
 )
 _DELTAS: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("active_energy", "kWh", True, "", "1-0:1.29.0", ""),
@@ -119,7 +121,6 @@ _DELTAS: tuple[tuple[str, str, bool, str, str, str], ...] = (
     ("product_amount", "unit", True, "", "", ""),
     ("co2_reported", "kg", True, "", "", ""),
 )
-_OBIS_PHASE = {"l1": "1-0:2", "l2": "1-0:4", "l3": "1-0:6"}
 
 
 def _rows() -> Iterator[Quantity]:
@@ -127,10 +128,13 @@ def _rows() -> Iterator[Quantity]:
         for name, unit, adds_up, iec, obis, sunspec in rows:
             yield Quantity(name, unit, kind, adds_up, iec, obis, sunspec)
     for kind, rows in ((Kind.GAUGE, _PHASE_GAUGES), (Kind.COUNTER, _PHASE_COUNTERS)):
-        for name, unit, adds_up, iec, _, sunspec in rows:
-            for letter, phase in zip("ABC", PHASES, strict=True):
+        for name, unit, adds_up, iec, obis, sunspec in rows:
+            for number, (letter, phase) in enumerate(zip("ABC", PHASES, strict=True), 1):
+                code = obis.format(
+                    2 * number, above=2 * number + 1, signed=16 + 20 * number, reactive=131 + 20 * number
+                )
                 yield Quantity(
-                    f"{name}_{phase}", unit, kind, adds_up, f"{iec}.phs{letter}", "", sunspec.replace("X", letter)
+                    f"{name}_{phase}", unit, kind, adds_up, f"{iec}.phs{letter}", code, sunspec.replace("X", letter)
                 )
 
 

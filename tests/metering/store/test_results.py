@@ -1,4 +1,4 @@
-"""results.db: quarter-hours as rows and month chunks are one axis; what is written last holds; folding changes nothing."""
+"""results.db: quarter-hours as rows and month chunks are one axis; the last written holds; folding changes nothing."""
 
 import sqlite3
 from datetime import UTC, datetime
