@@ -96,9 +96,10 @@ async def test_readings_keep_their_words_and_rise_in_time(tmp_path: Path) -> Non
 
 async def test_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) -> None:
     """Its timeout is as long as their period: only a link that saves time for the others keeps their ticks."""
+    dead = [False]
 
     async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
-        if ask.unit != 1:
+        if ask.unit != 1 or not dead[0]:
             writer.write(ask.honest)
 
     async with device(manner) as gateway:
@@ -111,12 +112,13 @@ async def test_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) ->
         )
         reader = ReadingsReader(config.store_dir)
         async with collecting(config):
-            await until(lambda: reads(reader, "g-10") >= 16)
+            await until(lambda: reads(reader, "g-10") >= 3)
+            dead[0] = True
+            await until(lambda: reads(reader, "g-10") >= 20)
         assert accounted(reader) == due_by_contract(reader)
-        assert reads(reader, "g-1") == 0
-        assert set(reasons(reader, "g-1")) <= {GapReason.TIMEOUT, GapReason.COLLECTOR_DOWN_CLEAN}
+        assert reasons(reader, "g-1")[GapReason.TIMEOUT] >= 10
         lost = Counter({unit: reasons(reader, f"g-{unit}").total() for unit in range(2, 11)})
-        assert lost.total() <= 1, lost  # of more than 140 polls
+        assert lost.total() <= 3, lost  # of more than 180 polls; without the saving it is nine each time it is tried
         assert gateway.most_open == 1
 
 
