@@ -20,6 +20,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 READY_S = 120.0
 STOP_S = 5.0
 BACK_OFF_S = (0.5, 30.0)  # first, longest
+MODESTY = {"serve": 5}  # a reading cannot be made up for, a settlement can: nice values
 STEADY_S = 60.0  # up for so long, a child has earned a fresh back-off
 
 
@@ -75,6 +76,8 @@ class Child:
                 stderr=errors, env=environment, process_group=0,
             )  # fmt: skip
         os.set_blocking(self.stdout.fileno(), False)
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, MODESTY.get(self.name, 0))
 
     def _errors(self) -> AbstractContextManager[IO[bytes]]:
         return nullcontext(sys.stderr.buffer) if self.log is None else self.log.open("ab")

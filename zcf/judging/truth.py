@@ -47,6 +47,7 @@ class Truth:
     def __init__(self, folder: Path) -> None:
         self._answers: dict[AnswerKey, list[int]] = {}
         self._history: dict[tuple[str, str], dict[int, int]] = {}
+        self._past: dict[int, dict[int, int]] = {}  # of each poll group that was asked for
         self._unclaimed: dict[tuple[str, str], dict[bytes, list[Message]]] = {}
         self.messages: list[Message] = []
         for path in sorted(folder.glob("*.jsonl")):
@@ -66,9 +67,12 @@ class Truth:
             self._answers.setdefault(key, []).append(line["t"])
 
     def _take_history(self, path: Path) -> None:
+        known: dict[int, dict[int, int]] = {}
         for group, time_ms, words in read_history(path):
-            shape = _shape(map(tuple, group["blocks"])) or str(group["group"])
-            self._history.setdefault((group["device"], shape), {})[time_ms] = hash(words)
+            if id(group) not in known:
+                shape = _shape(map(tuple, group["blocks"])) or str(group["group"])
+                known[id(group)] = self._history.setdefault((group["device"], shape), {})
+            known[id(group)][time_ms] = hash(words)
 
     def claim(self, group: PollGroup, poll: StoredPoll, pointers: Sequence[str] = ()) -> bool:
         """Whether logged answers stand behind a stored poll, word for word; they cannot be claimed again.
@@ -76,9 +80,10 @@ class Truth:
         Of a group of messages, `pointers` say where each of its columns stands.
         """
         if poll.lane is Lane.HISTORY:
-            shape = _shape((b.function, b.address, b.count) for b in group.blocks) or group.name
-            times = self._history.get((group.device, shape), {})
-            return times.pop(poll.time_ms, None) == hash(poll.words)
+            if poll.group not in self._past:
+                shape = _shape((b.function, b.address, b.count) for b in group.blocks) or group.name
+                self._past[poll.group] = self._history.get((group.device, shape), {})
+            return self._past[poll.group].pop(poll.time_ms, None) == hash(poll.words)
         if not group.blocks:
             return self._claim_message(group, poll, pointers)
         return all(self._claim_answer(group.device, *part, poll.time_ms) for part in parts(group.blocks, poll.words))

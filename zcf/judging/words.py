@@ -79,10 +79,11 @@ class Register:
         if number is None:
             return None
         if self.exponent or self.fraction or self.plus:
-            return self._checked(self._together(number, words))
+            whole = self._together(number, words)
+            return None if whole is None else self._checked(whole.numerator, whole.denominator)
         top, bottom = number.as_integer_ratio()
         over, more, under = self._line
-        return self._checked(Fraction(top * over + bottom * more, bottom * under))
+        return self._checked(top * over + bottom * more, bottom * under)
 
     @cached_property
     def _line(self) -> tuple[int, int, int]:
@@ -91,10 +92,12 @@ class Register:
         under = math.lcm(factor.denominator, offset.denominator)
         return int(factor * under), int(offset * under), under
 
-    def _checked(self, micro: Fraction | None) -> int | None:
-        if micro is None or (micro < 0 and not self.magnitude):
+    def _checked(self, top: int, bottom: int) -> int | None:
+        """The quotient, halves to the even one; None below zero and beyond 64 bits."""
+        if top < 0 and not self.magnitude:
             return None
-        whole = round(abs(micro))  # round() of a Fraction is half to even
+        whole, rest = divmod(abs(top), bottom)
+        whole += 2 * rest > bottom or (2 * rest == bottom and whole % 2 == 1)
         return whole if whole <= INT64_MAX else None
 
     def _together(self, number: float, words: bytes) -> Fraction | None:
