@@ -10,7 +10,7 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.segments import Exchange, OpenItem, Segment, segments
+from analytics.segments import Exchange, OpenItem, Segment, Segments, segments
 from metering.period import QUARTER_MS
 from metering.reading import MICRO, Columns, Quality, SeriesInfo
 
@@ -66,7 +66,11 @@ def empty() -> Intervals:
 
 def settle(readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[Exchange] = ()) -> Settlement:
     """Register readings [micro] -> energy per quarter-hour [micro]."""
-    cut = segments(readings, infos, exchanges)
+    return spread(segments(readings, infos, exchanges), infos)
+
+
+def spread(cut: Segments, infos: Sequence[SeriesInfo]) -> Settlement:
+    """Segments -> energy per quarter-hour [micro]."""
     if not cut.segments:
         return Settlement((), empty(), empty(), cut.open_items)
     parts = [_segment_intervals(one, _long_after(one.time_ms, infos)) for one in cut.segments]

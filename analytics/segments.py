@@ -72,6 +72,14 @@ class _Limits:
         found = [info for info in self._infos if info.valid_from_ms <= time_ms]
         return found[-1] if found else (self._infos[0] if self._infos else None)
 
+    def ratings(self, times: Int) -> NDArray[np.float64]:
+        """The rated power at each instant [kW]; infinite where none is known."""
+        if not self._infos:
+            return np.full(len(times), np.inf)
+        rated = np.array([np.inf if i.rated_power_kw is None else i.rated_power_kw for i in self._infos])
+        index = np.searchsorted([i.valid_from_ms for i in self._infos], times, side="right") - 1
+        return np.asarray(rated[np.maximum(index, 0)], np.float64)
+
     def modulus(self, time_ms: int) -> int | None:
         """[micro]."""
         info = self.info(time_ms)
@@ -129,11 +137,9 @@ class _Cutter:
         """Pairs (i, i+1) that fall, rise more than the rating allows, or hold a declared exchange between them."""
         rise = np.diff(self.values)
         doubtful = rise < 0
-        info = self.limits.info(int(self.times[-1]))
-        if info is not None and info.rated_power_kw is not None:
-            hours = np.diff(self.times) / 3_600_000
-            # a cheap float screen, generous by one part in a thousand; the exact test follows on the few that remain
-            doubtful |= rise > info.rated_power_kw * float(HEADROOM) * hours * MICRO * 0.999
+        # a cheap float screen, generous by one part in a thousand; the exact test follows on the few that remain
+        hours = np.diff(self.times) / 3_600_000
+        doubtful |= rise > self.limits.ratings(self.times[1:]) * float(HEADROOM) * hours * MICRO * 0.999
         for exchange in self.exchanges:
             index = int(np.searchsorted(self.times, exchange.time_ms, side="right")) - 1
             if 0 <= index < len(doubtful):
