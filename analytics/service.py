@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from analytics.balance import Balance, Settings, balance
@@ -11,7 +12,7 @@ from analytics.criteria import Standard, judge
 from analytics.criteria_files import load_standards
 from analytics.curves import curves_document, period_body
 from analytics.documents import balance_document, score_document
-from analytics.factor_files import declared_factors, load_table
+from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
 from analytics.intervals import Intervals
@@ -52,12 +53,15 @@ class Account:
 class FactoryService:
     """Everything the page, the API and the commands ask of one site; reads only, safe from several threads."""
 
-    def __init__(self, config: SiteConfig, clock: Clock = wall_clock) -> None:
+    def __init__(
+        self, config: SiteConfig, clock: Clock = wall_clock, *, source: StoreSource | None = None,
+        results: ResultsReader | None = None, data: Path = DATA,
+    ) -> None:  # fmt: skip
         self.config, self.clock = config, clock
-        self.source = StoreSource(config.store_dir)
-        self.results = ResultsReader(config.store_dir)
+        self.source = source or StoreSource(config.store_dir)
+        self.results = results or ResultsReader(config.store_dir)
         self.books = Books(self.source, self.results)
-        self.table: FactorTable = load_table(declared=declared_factors(config.file.factors))
+        self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
         self.standards = load_standards()
         self.settings = settings_of(config, self.table)
         self._lock = threading.Lock()
