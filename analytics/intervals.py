@@ -10,7 +10,9 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.placing import Profile, place
 from analytics.segments import Exchange, OpenItem, Segment, Segments, segments
+from analytics.verdicts import Judged, Verdict
 from metering.period import QUARTER_MS
 from metering.reading import MICRO, Columns, Quality, SeriesInfo
 
@@ -27,6 +29,8 @@ class Flag(IntFlag):
     SUBSTITUTED = 8  # not from a register
     PROVISIONAL = 16  # no later reading yet
     MISSING = 32  # nothing is known
+    STUCK = 64  # the register stood still in it while the power readings say that energy flowed
+    JUDGED = 128  # a reading in it was judged: rolled over, set aside or left open
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Settlement:
     intervals: Intervals
     tail: Intervals  # at most one: the running quarter, provisional
     open_items: tuple[OpenItem, ...]
+    judged: tuple[Judged, ...] = ()
 
 
 def empty() -> Intervals:
@@ -64,17 +69,27 @@ def empty() -> Intervals:
     return Intervals(none, none, none, np.empty(0, np.uint8))
 
 
-def settle(readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[Exchange] = ()) -> Settlement:
-    """Register readings [micro] -> energy per quarter-hour [micro]."""
-    return spread(segments(readings, infos, exchanges), infos)
+def settle(
+    readings: Columns,
+    infos: Sequence[SeriesInfo],
+    exchanges: Sequence[Exchange] = (),
+    power: Columns | None = None,
+    profile: Profile | None = None,
+) -> Settlement:
+    """Register readings [micro] -> energy per quarter-hour [micro].
+
+    `power` are power readings of the same point [kW], evidence where the register leaves doubt; `profile` says how
+    the energy of an outage lies in time, else it lies evenly.
+    """
+    return spread(segments(readings, infos, exchanges, power), infos, profile)
 
 
-def spread(cut: Segments, infos: Sequence[SeriesInfo]) -> Settlement:
+def spread(cut: Segments, infos: Sequence[SeriesInfo], profile: Profile | None = None) -> Settlement:
     """Segments -> energy per quarter-hour [micro]."""
     if not cut.segments:
-        return Settlement((), empty(), empty(), cut.open_items)
-    parts = [_segment_intervals(one, _long_after(one.time_ms, infos)) for one in cut.segments]
-    whole = _add_up([part for part in parts if len(part)])
+        return Settlement((), empty(), empty(), cut.open_items, cut.judged)
+    parts = [_segment_intervals(one, _long_after(one.time_ms, infos), profile) for one in cut.segments]
+    whole = _marked(_add_up([part for part in parts if len(part)]), cut)
     last = len(whole)
     running = cut.segments[-1].time_ms[-1] % QUARTER_MS != 0  # else the last reading closes its quarter
     tail = whole.within(int(whole.start_ms[-1]), int(whole.start_ms[-1]) + 1) if running and last else empty()
@@ -82,7 +97,21 @@ def spread(cut: Segments, infos: Sequence[SeriesInfo]) -> Settlement:
         last -= 1
         tail = Intervals(tail.start_ms, tail.energy, tail.placed, tail.flags | np.uint8(Flag.PROVISIONAL))
     settled = Intervals(whole.start_ms[:last], whole.energy[:last], whole.placed[:last], whole.flags[:last])
-    return Settlement(cut.segments, settled, tail, cut.open_items)
+    return Settlement(cut.segments, settled, tail, cut.open_items, cut.judged)
+
+
+def _marked(whole: Intervals, cut: Segments) -> Intervals:
+    """Quarter-hours in which something was judged, and whole ones after a place that later readings may still judge."""
+    for one in cut.judged:
+        low, high = np.searchsorted(whole.start_ms, (one.before_ms - QUARTER_MS + 1, one.after_ms))
+        stood = Flag.STUCK if one.verdict in {Verdict.STUCK, Verdict.CAUGHT_UP} else 0
+        whole.flags[low:high] |= np.uint8(Flag.JUDGED | stood)
+    for item in cut.open_items:
+        if item.provisional:
+            after = whole.start_ms > item.after_ms - QUARTER_MS
+            held = after & ((whole.flags & (Flag.PARTIAL | Flag.BREAK)) == 0)
+            whole.flags[held] |= np.uint8(Flag.PROVISIONAL)
+    return whole
 
 
 def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
@@ -95,7 +124,7 @@ def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
     return limits[np.maximum(index, 0)]
 
 
-def _segment_intervals(segment: Segment, long_after: Int) -> Intervals:
+def _segment_intervals(segment: Segment, long_after: Int, profile: Profile | None = None) -> Intervals:
     times, values = segment.time_ms, segment.value
     first, last = int(times[0]) // QUARTER_MS, -(-int(times[-1]) // QUARTER_MS)
     if first == last:  # a lone reading on a quarter tells of no time
@@ -105,6 +134,8 @@ def _segment_intervals(segment: Segment, long_after: Int) -> Intervals:
     edges[0], edges[-1] = times[0], times[-1]
     before = np.clip(np.searchsorted(times, edges, side="right") - 1, 0, len(times) - 1)
     at = _boundary(times, values, edges, before)
+    if profile is not None:
+        at = place(at, edges, times, values, _is_long(times, long_after), profile)
     placed = _placed(times, values, edges, before, at, long_after)
     flags = np.zeros(len(cells), np.uint8)
     flags[np.diff(placed) != 0] |= np.uint8(Flag.PLACED)
@@ -135,12 +166,16 @@ def _placed(times: Int, values: Int, edges: Int, before: Int, at: Int, long_afte
     """Energy up to each edge that fell between two readings far apart with a quarter between them."""
     if len(times) < 2:
         return np.zeros(len(edges), np.int64)
-    gap = np.diff(times)
-    crosses = times[1:] > (times[:-1] // QUARTER_MS + 1) * QUARTER_MS
-    is_long = np.append((gap > long_after[:-1]) & crosses, False)
+    is_long = np.append(_is_long(times, long_after), False)
     steps = np.where(is_long[:-1], np.diff(values), 0)
     so_far = np.concatenate(([0], np.cumsum(steps)))
     return np.asarray(so_far[before] + np.where(is_long[before], at - values[before], 0), np.int64)
+
+
+def _is_long(times: Int, long_after: Int) -> NDArray[np.bool_]:
+    """Pairs of readings far apart with a quarter between them."""
+    crosses = times[1:] > (times[:-1] // QUARTER_MS + 1) * QUARTER_MS
+    return np.asarray((np.diff(times) > long_after[:-1]) & crosses, np.bool_)
 
 
 def _add_up(parts: Sequence[Intervals]) -> Intervals:

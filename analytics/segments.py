@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.limits import BURST, HEADROOM, LOOK_AHEAD, Limits
+from analytics.terms import Sentence
+from analytics.verdicts import Judged, Verdict, explain
 from metering.reading import MICRO, Columns, Quality, SeriesInfo
+
+__all__ = ["LOOK_AHEAD", "Exchange", "OpenItem", "Segment", "Segments", "segments"]
 
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-HEADROOM = Fraction(12, 10)  # a load may exceed its rated power by this much before a jump is doubted (reliability M1)
-LOOK_AHEAD = 4  # readings in which a dip or spike must heal to count as a glitch
-NEAR_END = Fraction(95, 100)  # without a rated power, a rollover is believed only this near the register's end
+NEAR_END = 95  # [%] without a bound, a rollover is believed only this near the register's end
+SMALL_STEPS = 32  # a fall of no more steps than this that heals is a dip
+TEN_YEARS_MS = 3653 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,14 @@ class Exchange:
 class OpenItem:
     """Energy between two readings that no register can tell: shown with both, never guessed."""
 
-    kind: str  # "fall" | "jump" | "glitch"
+    kind: str  # "fall" | "jump" | "stuck" | "clock"
     before_ms: int
     before_micro: int
     after_ms: int
     after_micro: int
     provisional: bool  # too few readings since to be sure
+    verdict: str = ""  # analytics.verdicts.Verdict
+    why: Sentence = field(default_factory=lambda: Sentence("", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,74 +60,46 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A series cut into segments, and what stayed open between them."""
+    """A series cut into segments, what stayed open between them, and what was judged on the way."""
 
     segments: tuple[Segment, ...]
     open_items: tuple[OpenItem, ...]
     set_aside: Int = field(default_factory=lambda: np.empty(0, np.int64))  # times of glitches [ms UTC]
+    judged: tuple[Judged, ...] = ()
 
 
-class _Limits:
-    """What a register may plausibly do between two readings."""
+def segments(
+    readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[Exchange] = (), power: Columns | None = None
+) -> Segments:
+    """Cut one series of register readings [micro] into segments within which differences are energy.
 
-    def __init__(self, infos: Sequence[SeriesInfo]) -> None:
-        self._infos = sorted(infos, key=lambda info: info.valid_from_ms)
-
-    def info(self, time_ms: int) -> SeriesInfo | None:
-        """What held at an instant; before the first note, the first."""
-        found = [info for info in self._infos if info.valid_from_ms <= time_ms]
-        return found[-1] if found else (self._infos[0] if self._infos else None)
-
-    def ratings(self, times: Int) -> NDArray[np.float64]:
-        """The rated power at each instant [kW]; infinite where none is known."""
-        if not self._infos:
-            return np.full(len(times), np.inf)
-        rated = np.array([np.inf if i.rated_power_kw is None else i.rated_power_kw for i in self._infos])
-        index = np.searchsorted([i.valid_from_ms for i in self._infos], times, side="right") - 1
-        return np.asarray(rated[np.maximum(index, 0)], np.float64)
-
-    def modulus(self, time_ms: int) -> int | None:
-        """[micro]."""
-        info = self.info(time_ms)
-        return None if info is None or info.modulus is None else int(info.modulus * MICRO)
-
-    def slack(self, time_ms: int, value: int) -> int:
-        """The register's step at a value [micro], rounded up."""
-        info = self.info(time_ms)
-        return 0 if info is None else -int(-info.step(value) * MICRO // 1)
-
-    def most(self, before_ms: int, after_ms: int, value: int) -> int | None:
-        """The most a register of energy can rise between two instants [micro]; None where no rating is known."""
-        info = self.info(after_ms)
-        if info is None or info.rated_power_kw is None or not info.quantity.startswith("active_energy"):
-            return None
-        hours = Fraction(after_ms - before_ms, 3_600_000)
-        rated = Fraction(info.rated_power_kw) * HEADROOM * hours * MICRO
-        return int(rated) + 2 * self.slack(after_ms, value) + 1
-
-
-def segments(readings: Columns, infos: Sequence[SeriesInfo], exchanges: Sequence[Exchange] = ()) -> Segments:
-    """Cut one series of register readings [micro] into segments within which differences are energy."""
+    `power` are power readings of the same point [kW]; they weigh where the register leaves doubt.
+    """
     keep = readings.quality != Quality.INVALID
     times, values = readings.time_ms[keep].astype(np.int64), readings.value[keep].astype(np.int64)
     if len(times) == 0:
         return Segments((), ())
-    limits = _Limits(infos)
-    cutter = _Cutter(times, values, limits, sorted(exchanges, key=lambda e: e.time_ms))
+    limits = Limits(infos, power)
+    stood = limits.stuck(times, values)
+    cutter = _Cutter(times[~stood], values[~stood], limits, sorted(exchanges, key=lambda e: e.time_ms))
+    cutter.stood = np.diff(np.append(np.flatnonzero(~stood), len(times))) > 1
     cutter.run()
-    return Segments(tuple(cutter.done), tuple(cutter.items), np.array(cutter.aside, np.int64))
+    aside = np.sort(np.append(times[stood], np.array(cutter.aside, np.int64)))
+    return Segments(tuple(cutter.done), tuple(cutter.items), aside, tuple(cutter.judged))
 
 
 class _Cutter:
     """Walks the doubtful places only; everything between them is taken as it stands."""
 
-    def __init__(self, times: Int, values: Int, limits: _Limits, exchanges: Sequence[Exchange]) -> None:
+    def __init__(self, times: Int, values: Int, limits: Limits, exchanges: Sequence[Exchange]) -> None:
         self.times, self.values, self.limits, self.exchanges = times, values, limits, exchanges
         self.offset = np.zeros(len(times), np.int64)
-        self.good = np.ones(len(times), bool)
+        self.good, self.stood = np.ones(len(times), bool), np.zeros(len(times), bool)
+        self.bursts = np.zeros(max(len(times) - 1, 0), bool)
         self.done: list[Segment] = []
         self.items: list[OpenItem] = []
         self.aside: list[int] = []
+        self.judged: list[Judged] = []
         self.start = 0
         self.opening: tuple[int, int] | None = None  # declared start of the running segment
 
@@ -134,37 +112,40 @@ class _Cutter:
         self._finish(len(self.times), None)
 
     def _doubtful(self) -> Mask:
-        """Pairs (i, i+1) that fall, rise more than the rating allows, or hold a declared exchange between them."""
-        rise = np.diff(self.values)
-        doubtful = rise < 0
+        """Pairs (i, i+1) that fall, rise or last too much, stood still under load, or hold a declared exchange."""
+        rise, gap = np.diff(self.values), np.diff(self.times)
+        self.bursts = self.limits.bursts(self.times, self.values)
+        doubtful = (rise < 0) | self.bursts | self.stood[:-1] | (gap > TEN_YEARS_MS)
         # a cheap float screen, generous by one part in a thousand; the exact test follows on the few that remain
-        hours = np.diff(self.times) / 3_600_000
-        doubtful |= rise > self.limits.ratings(self.times[1:]) * float(HEADROOM) * hours * MICRO * 0.999
+        most = self.limits.ratings(self.times[1:]) * float(HEADROOM) * (gap / 3_600_000) * MICRO * 0.999
+        doubtful |= rise > most
+        doubtful |= np.isfinite(most) & (rise + self.limits.moduli(self.times[1:]) * 0.999 < most)  # time to go round
+        if self.limits.power is not None:
+            told = self.limits.power.energies(self.times)
+            doubtful |= (told >= 0) & (rise > 2 * told)
         for exchange in self.exchanges:
             index = int(np.searchsorted(self.times, exchange.time_ms, side="right")) - 1
             if 0 <= index < len(doubtful):
                 doubtful[index] = True
         return np.asarray(doubtful, bool)
 
-    def _settle(self, index: int) -> int:
-        """Judge the pair (index, index + 1); the first index that may be doubted next."""
-        exchange = self._exchange(index)
+    def _settle(self, i: int) -> int:
+        """Judge the pair (i, i + 1); the first index that may be doubted next."""
+        exchange = self._exchange(i)
         if exchange is not None:
-            self._finish(index + 1, (exchange.time_ms, exchange.final_micro))
-            self.start, self.opening = index + 1, (exchange.time_ms, exchange.start_micro)
-            return index + 1
-        if self._is_plausible(index, index + 1):
-            return index + 1
-        if self._is_rollover(index):
-            self.offset[index + 1 :] += self.limits.modulus(int(self.times[index + 1])) or 0
-            return index + 1
-        healed = self._heals(index)
-        if healed is not None:
-            self.good[index + 1 : healed] = False
-            self.aside += self.times[index + 1 : healed].tolist()
-            return healed
-        self._leave_open(index)
-        return index + 1
+            self._finish(i + 1, (exchange.time_ms, exchange.final_micro))
+            self.start, self.opening = i + 1, (exchange.time_ms, exchange.start_micro)
+            return i + 1
+        if self.times[i + 1] - self.times[i] > TEN_YEARS_MS:
+            return self._leave_open(i, Verdict.CLOCK_DOUBT)
+        turns = self._turns(i)
+        if len(turns) > 1:
+            return self._leave_open(i, Verdict.ROLLOVER_DOUBT)
+        if turns and turns[0] > 0:
+            return self._roll_over(i, turns[0])
+        if self._is_plausible(i, i + 1):
+            return self._accept(i)
+        return self._set_aside(i) or self._leave_open(i, self._suspect(i))
 
     def _exchange(self, index: int) -> Exchange | None:
         for exchange in self.exchanges:
@@ -172,44 +153,134 @@ class _Cutter:
                 return exchange
         return None
 
+    def _most(self, i: int, j: int) -> int | None:
+        return self.limits.most(int(self.times[i]), int(self.times[j]), int(self.values[j]))
+
+    def _slack(self, i: int) -> int:
+        return self.limits.slack(int(self.times[i]), int(self.values[i]))
+
+    def _rise(self, i: int, j: int) -> int:
+        return int(self.values[j]) - int(self.values[i])
+
     def _is_plausible(self, i: int, j: int) -> bool:
-        before_ms, after_ms = int(self.times[i]), int(self.times[j])
-        rise = int(self.values[j]) - int(self.values[i])
-        most = self.limits.most(before_ms, after_ms, int(self.values[j]))
-        return -self.limits.slack(after_ms, int(self.values[i])) <= rise and (most is None or rise <= most)
+        """Whether the register may have gone from reading i to reading j without passing its end."""
+        rise, most = self._rise(i, j), self._most(i, j)
+        refuted = j == i + 1 and bool(self.bursts[i])
+        return -self._slack(i) <= rise and not refuted and (most is None or rise <= most)
 
-    def _is_rollover(self, i: int) -> bool:
+    def _turns(self, i: int) -> list[int]:
+        """How often the register may have passed its end between i and i + 1, by all that bounds it; two are enough."""
         before_ms, after_ms = int(self.times[i]), int(self.times[i + 1])
-        modulus = self.limits.modulus(after_ms)
-        rise = int(self.values[i + 1]) - int(self.values[i])
-        if modulus is None or rise >= 0:
-            return False
+        modulus, rise, slack = self.limits.modulus(after_ms), self._rise(i, i + 1), self._slack(i)
+        if modulus is None or -slack <= rise < 0:
+            return []
         most = self.limits.most(before_ms, after_ms, modulus)
-        if most is not None:
-            return rise + modulus <= most
-        return bool(self.values[i] >= NEAR_END * modulus and self.values[i + 1] <= (1 - NEAR_END) * modulus)
+        if most is None:
+            near = self.values[i] * 100 >= NEAR_END * modulus and self.values[i + 1] * 100 <= (100 - NEAR_END) * modulus
+            return [1] if near else []
+        least = self.limits.least(before_ms, after_ms, modulus)
+        first = 0 if rise >= 0 else 1
+        return [n for n in range(first, first + 3) if least <= rise + n * modulus <= most][:2]
 
-    def _heals(self, i: int) -> int | None:
-        """The index at which a dip or spike is over and the register goes on from reading i; None if it never is.
+    def _roll_over(self, i: int, turns: int) -> int:
+        modulus = self.limits.modulus(int(self.times[i + 1])) or 0
+        self.offset[i + 1 :] += turns * modulus
+        return self._note(i, i + 1, Verdict.ROLLOVER, self._rise(i, i + 1) + turns * modulus)
 
-        Where the rating also allows the register to have run on from i + 1 (a reset near zero), both stories fit:
-        that is doubt, not a glitch.
-        """
-        for j in range(i + 2, min(i + 2 + LOOK_AHEAD, len(self.times))):
-            if self._is_plausible(i, j):
-                return None if self._is_rated(j) and self._is_plausible(i + 1, j) else j
+    def _accept(self, i: int) -> int:
+        """A plausible pair that was looked at: noise of the last digit, or a register that stood and caught up."""
+        if self.stood[i]:
+            least = self.limits.least(int(self.times[i]), int(self.times[i + 1]), int(self.values[i + 1]))
+            if self._rise(i, i + 1) < least:
+                return self._leave_open(i, Verdict.STUCK)
+            return self._note(i, i + 1, Verdict.CAUGHT_UP)
+        if self._rise(i, i + 1) < 0:
+            return self._noise(i)
+        return i + 1
+
+    def _noise(self, i: int) -> int:
+        """A fall within the resolution: held at its old value where the next readings take it back."""
+        healed = next((j for j in self._following(i) if self._rise(i, j) >= 0 and self._is_plausible(i, j)), i + 1)
+        return self._drop(i, i + 1, healed, Verdict.NOISE)
+
+    def _following(self, i: int) -> range:
+        return range(i + 2, min(i + 2 + LOOK_AHEAD, len(self.times)))
+
+    def _set_aside(self, i: int) -> int | None:
+        """Readings near i that the others refute are dropped; the index to go on from, None where doubt remains."""
+        small = 0 < -self._rise(i, i + 1) <= SMALL_STEPS * self._slack(i)
+        verdict = Verdict.HEALED_DIP if small else Verdict.GLITCH
+        for j in self._following(i):
+            if self._goes_on(i, j):
+                both = self._is_bounded(j) and self._is_plausible(i + 1, j) and self._may_be_reset(i)
+                return None if both else self._drop(i, i + 1, j, verdict)
+        for k in range(i - 1, max(i - LOOK_AHEAD, self.start) - 1, -1):
+            if self.good[k] and self._was_peak(k, i):
+                return self._drop(k, k + 1, i + 1, self._peak_verdict(k, i, verdict))
         return None
 
-    def _is_rated(self, j: int) -> bool:
-        time_ms = int(self.times[j])
-        return self.limits.most(time_ms, time_ms, int(self.values[j])) is not None
+    def _goes_on(self, i: int, j: int) -> bool:
+        """Whether the register goes on from i at j, leaving out what is between."""
+        if not self._is_plausible(i, j):
+            return False
+        return not self.bursts[i] or 0 <= self._rise(i, j) * BURST <= self._rise(i, i + 1)
 
-    def _leave_open(self, i: int) -> None:
+    def _is_bounded(self, j: int) -> bool:
+        return self.limits.rated_kw(int(self.times[j])) is not None
+
+    def _may_be_reset(self, i: int) -> bool:
+        """Whether i + 1 can be a register that began again at zero after i; a rise beyond the bound may be a swap."""
+        most = self._most(i, i + 1)
+        return self._rise(i, i + 1) > 0 or most is None or int(self.values[i + 1]) <= most
+
+    def _was_peak(self, k: int, i: int) -> bool:
+        """Whether k+1..i stood out over a register that goes on from k at i + 1, or stood still until it caught up."""
+        if self._rise(i, i + 1) > 0:
+            return self._rise(k, i) == 0 and self._is_plausible(k, i + 1)
+        if not self._is_plausible(k, i + 1) or (self._is_bounded(i + 1) and self._may_be_reset(i)):
+            return False
+        small = -self._rise(i, i + 1) <= SMALL_STEPS * self._slack(i)
+        return small or self._is_bounded(i + 1) or self._rise(k, i + 1) * 10 <= self._rise(k, i)
+
+    def _peak_verdict(self, k: int, i: int, otherwise: Verdict) -> Verdict:
+        return Verdict.CAUGHT_UP if self._rise(k, i) == 0 else otherwise
+
+    def _drop(self, before: int, first: int, after: int, verdict: Verdict) -> int:
+        """Set readings first..after-1 aside; `before` and `after` are the good ones on either side."""
+        self.good[first:after] = False
+        self.aside += self.times[first:after].tolist()
+        shown = before if verdict is Verdict.CAUGHT_UP else max(first - 1, before)
+        return max(self._note(shown, after, verdict, at=first), after)
+
+    def _suspect(self, i: int) -> Verdict:
+        if self._rise(i, i + 1) >= 0:
+            return Verdict.SWAP_DOUBT
+        most = self._most(i, i + 1)
+        low = int(self.values[i + 1]) * 100 <= int(self.values[i]) if most is None else self._may_be_reset(i)
+        return Verdict.RESET_DOUBT if low else Verdict.SWAP_DOUBT
+
+    def _pair(self, i: int, j: int) -> tuple[int, int, int, int]:
+        return int(self.times[i]), int(self.values[i]), int(self.times[j]), int(self.values[j])
+
+    def _why(self, i: int, j: int, verdict: Verdict, energy: int | None = None, at: int | None = None) -> Sentence:
+        before_ms, before, after_ms, after = self._pair(i, j)
+        shown = after if at is None or verdict is Verdict.CAUGHT_UP else int(self.values[at])
+        return explain(verdict, before, shown, self.limits.evidence(before_ms, after_ms, energy))
+
+    def _note(self, i: int, j: int, verdict: Verdict, energy: int | None = None, at: int | None = None) -> int:
+        self.judged.append(Judged(verdict, *self._pair(i, j), self._why(i, j, verdict, energy, at)))
+        return j
+
+    def _leave_open(self, i: int, verdict: Verdict) -> int:
         kind = "fall" if self.values[i + 1] < self.values[i] else "jump"
-        before, after = (int(self.times[i]), int(self.values[i])), (int(self.times[i + 1]), int(self.values[i + 1]))
-        self.items.append(OpenItem(kind, *before, *after, provisional=len(self.times) - i - 1 <= LOOK_AHEAD))
+        kind = {Verdict.STUCK: "stuck", Verdict.CLOCK_DOUBT: "clock"}.get(verdict, kind)
+        soon = len(self.times) - i - 1 <= LOOK_AHEAD
+        why = self._why(i, i + 1, verdict)
+        self.items.append(OpenItem(kind, *self._pair(i, i + 1), soon, verdict.value, why))
+        self.judged.append(Judged(verdict, *self._pair(i, i + 1), why))
         self._finish(i + 1, None)
         self.start, self.opening = i + 1, None
+        return i + 1
 
     def _finish(self, end: int, closing: tuple[int, int] | None) -> None:
         """Close the running segment before index `end`, with a declared final reading if there is one."""

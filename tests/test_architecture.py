@@ -30,7 +30,8 @@ PURE = {
     "analytics": (
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards", "steam",
-        "terms", "tree", "units",
+        "terms", "tree", "units", "limits",
+        "placing", "verdicts",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip

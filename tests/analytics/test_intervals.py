@@ -114,7 +114,7 @@ def test_intervals_and_tail_add_up_to_the_register_exactly(steps: list[tuple[int
     for gap, rise in steps:
         times.append(times[-1] + gap)
         values.append(values[-1] + rise)
-    found = settle(columns(list(zip(times, values, strict=True))), [info(cadence_ms=60_000)])
+    found = settle(columns(list(zip(times, values, strict=True))), [info(cadence_ms=60_000, rated=1e20)])
     total = int(found.intervals.energy.sum() + found.tail.energy.sum())
     assert total == values[-1] - values[0]
     assert (found.intervals.energy >= 0).all()
@@ -129,9 +129,9 @@ def test_settling_from_any_boundary_gives_the_same_intervals(steps: list[tuple[i
         times.append(times[-1] + gap)
         values.append(values[-1] + rise)
     pairs = list(zip(times, values, strict=True))
-    whole = settle(columns(pairs), [info()])
+    whole = settle(columns(pairs), [info(rated=1e20)])
     cut = data.draw(st.integers(0, len(pairs) - 2))
-    part = settle(columns(pairs[cut:]), [info()])
+    part = settle(columns(pairs[cut:]), [info(rated=1e20)])
     boundary = -(-times[cut] // Q) * Q
     expected, found = whole.intervals.within(boundary, 2**62), part.intervals.within(boundary, 2**62)
     assert expected.energy.tolist() == found.energy.tolist()

@@ -1,0 +1,158 @@
+"""What a register may plausibly do between two readings: its step and end, the rated power, the integrated power."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.verdicts import Evidence
+from metering.period import QUARTER_MS
+from metering.quantity import QUANTITIES
+from metering.reading import MICRO, Columns, Quality, SeriesInfo
+
+Int = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+HEADROOM = Fraction(12, 10)  # a load may exceed its rated power by this much before a jump is doubted (reliability M1)
+POWER_FACTOR = 2  # sampled power is weak evidence: it refutes only what is off by more than this
+POWER_STEPS = 100  # and by more than this many register steps
+LOOK_AHEAD = 4  # readings in which a dip or spike must heal to count as a glitch
+BURST, BURST_STEPS = 1000, 100_000  # without a bound: a rise so many times its neighbours', and so many steps
+COVERED = Fraction(9, 10)  # power readings count where they cover this much of the time
+
+
+class Power:
+    """Power readings [kW] of the same point, integrated in integers, so that any window gives the same energy."""
+
+    def __init__(self, readings: Columns, sign: int) -> None:
+        keep = readings.quality != Quality.INVALID
+        self._times = readings.time_ms[keep].astype(np.int64)
+        watts = np.rint(np.maximum(readings.value[keep].astype(np.float64) * sign, 0) * 1000).astype(np.int64)
+        gap = np.diff(self._times)
+        near = gap <= QUARTER_MS  # further apart, nothing is known between
+        self._twice = np.concatenate(([0], np.cumsum(np.where(near, (watts[1:] + watts[:-1]) * gap, 0))))
+        self._covered = np.concatenate(([0], np.cumsum(np.where(near, gap, 0))))
+
+    def energy(self, before_ms: int, after_ms: int) -> int | None:
+        """Energy over [before, after) [micro kWh]; None where too little of it is covered."""
+        if len(self._times) < 2 or after_ms <= before_ms:
+            return None
+        low, high = np.searchsorted(self._times, (before_ms, after_ms), side="right") - 1
+        low, high = max(int(low), 0), max(int(high), 0)
+        covered = int(self._covered[high] - self._covered[low])
+        if covered < COVERED * (after_ms - before_ms):
+            return None
+        # twice W x ms over [micro kWh]: / 2 / 3.6e9 x 1e6
+        told = Fraction(int(self._twice[high] - self._twice[low]), 7200)
+        return int(told * (after_ms - before_ms) / covered)
+
+    def energies(self, times: Int) -> Int:
+        """The same for each pair of neighbouring instants; -1 where nothing is known."""
+        index = np.maximum(np.searchsorted(self._times, times, side="right") - 1, 0)
+        if len(self._times) < 2:
+            return np.full(max(len(times) - 1, 0), -1, np.int64)
+        covered, gap = np.diff(self._covered[index]), np.diff(times)
+        known = covered >= float(COVERED) * gap
+        told = np.diff(self._twice[index]) / 7200 * gap / np.where(covered > 0, covered, 1)
+        return np.where(known, told, -1).astype(np.int64)
+
+
+class Limits:
+    """What a register may plausibly do between two readings."""
+
+    def __init__(self, infos: Sequence[SeriesInfo], power: Columns | None = None) -> None:
+        self._infos = sorted(infos, key=lambda info: info.valid_from_ms)
+        name = self._infos[0].quantity if self._infos else ""
+        self.is_energy = name.startswith("active_energy")
+        given = power is not None and self.is_energy
+        self.power = Power(power, -1 if "_export" in name else 1) if given and power is not None else None
+        self.unit = QUANTITIES[name].unit if name in QUANTITIES else ""
+
+    def info(self, time_ms: int) -> SeriesInfo | None:
+        """What held at an instant; before the first note, the first."""
+        found = [info for info in self._infos if info.valid_from_ms <= time_ms]
+        return found[-1] if found else (self._infos[0] if self._infos else None)
+
+    def modulus(self, time_ms: int) -> int | None:
+        """[micro]."""
+        info = self.info(time_ms)
+        return None if info is None or info.modulus is None else int(info.modulus * MICRO)
+
+    def slack(self, time_ms: int, value: int) -> int:
+        """The register's step at a value [micro], rounded up."""
+        info = self.info(time_ms)
+        return 0 if info is None else -int(-info.step(value) * MICRO // 1)
+
+    def rated_kw(self, time_ms: int) -> float | None:
+        """The rated power that bounds this register [kW]; None where none is known."""
+        info = self.info(time_ms)
+        return None if info is None or not self.is_energy else info.rated_power_kw
+
+    def ratings(self, times: Int) -> NDArray[np.float64]:
+        """The rated power at each instant [kW]; infinite where nothing bounds the register."""
+        return self._held(times, [i.rated_power_kw if self.is_energy else None for i in self._infos])
+
+    def moduli(self, times: Int) -> NDArray[np.float64]:
+        """The end of the register at each instant [micro], rounded; infinite where it has none."""
+        return self._held(times, [None if i.modulus is None else float(i.modulus * MICRO) for i in self._infos])
+
+    def _held(self, times: Int, of_each: Sequence[float | None]) -> NDArray[np.float64]:
+        if not of_each:
+            return np.full(len(times), np.inf)
+        index = np.searchsorted([info.valid_from_ms for info in self._infos], times, side="right") - 1
+        return np.array([np.inf if one is None else one for one in of_each], np.float64)[np.maximum(index, 0)]
+
+    def told(self, before_ms: int, after_ms: int) -> int | None:
+        """What the power readings add up to [micro]; None without."""
+        return None if self.power is None else self.power.energy(before_ms, after_ms)
+
+    def most(self, before_ms: int, after_ms: int, value: int) -> int | None:
+        """The most the register can rise between two instants [micro]; None where nothing bounds it."""
+        rated, step = self.rated_kw(after_ms), self.slack(after_ms, value)
+        by_rating = None
+        if rated is not None:
+            hours = Fraction(after_ms - before_ms, 3_600_000)
+            by_rating = int(Fraction(rated) * HEADROOM * hours * MICRO) + 2 * step + 1
+        if by_rating is not None and not self._is_long(before_ms, after_ms):
+            return by_rating  # in everyday pairs a wrong power scale must not refute the counter
+        told = self.told(before_ms, after_ms)
+        by_power = None if told is None else POWER_FACTOR * told + POWER_STEPS * step + 1
+        return min((x for x in (by_rating, by_power) if x is not None), default=None)
+
+    def least(self, before_ms: int, after_ms: int, value: int) -> int:
+        """The least that the power readings let it rise [micro]; 0 without them."""
+        told = self.told(before_ms, after_ms)
+        return 0 if told is None else max(told // POWER_FACTOR - POWER_STEPS * self.slack(after_ms, value), 0)
+
+    def _is_long(self, before_ms: int, after_ms: int) -> bool:
+        info = self.info(after_ms)
+        return info is None or after_ms - before_ms > max(2 * info.cadence_ms, 5000)
+
+    def stuck(self, times: Int, values: Int) -> Mask:
+        """Readings that repeat the one before although the power readings say that energy flowed."""
+        same = np.zeros(len(times), bool)
+        if self.power is None or len(times) < 2:
+            return same
+        told = self.power.energies(times)
+        for index in np.flatnonzero((np.diff(values) == 0) & (told > 0)):
+            same[index + 1] = told[index] > 10 * self.slack(int(times[index + 1]), int(values[index]))
+        return same
+
+    def bursts(self, times: Int, values: Int) -> Mask:
+        """Rises beyond all proportion to their neighbours, where nothing else bounds the register."""
+        rise = np.diff(values)
+        rate = np.pad(np.maximum(rise, 0) / np.maximum(np.diff(times), 1), LOOK_AHEAD)
+        near = [rate[LOOK_AHEAD + by : len(rate) - LOOK_AHEAD + by] for by in range(-LOOK_AHEAD, LOOK_AHEAD + 1) if by]
+        found = (rise > 0) & (rate[LOOK_AHEAD:-LOOK_AHEAD] > BURST * np.max(near, axis=0, initial=0))
+        found &= np.isinf(self.ratings(times[1:]))
+        found[:2] = found[-2:] = False  # too few neighbours to tell
+        for index in np.flatnonzero(found):
+            step = self.slack(int(times[index + 1]), int(values[index + 1]))
+            found[index] = step > 0 and rise[index] > BURST_STEPS * step
+        return np.asarray(found, bool)
+
+    def evidence(self, before_ms: int, after_ms: int, energy: int | None = None) -> Evidence:
+        """What a verdict on two readings rests on."""
+        rated = self.rated_kw(after_ms) is not None
+        return Evidence(self.unit, self.modulus(after_ms), energy, self.told(before_ms, after_ms), rated)
