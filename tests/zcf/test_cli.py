@@ -11,7 +11,7 @@ import pytest
 
 from metering.store.readings import ReadingsWriter
 from metering.store.results import ResultsWriter
-from tests.zcf.works import Works
+from tests.zcf.works import SITE, Works
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -135,3 +135,38 @@ def test_the_store_may_lie_elsewhere(works: Works, tmp_path: Path):
     works.config.store_dir.rename(other)
     told = zcf("balance", works.folder / "site.yaml", "--period", "2026-09", "--json", ZCF_STORE=str(other))
     assert json.loads(told.stdout)["lines"]
+
+
+def test_a_running_collector_has_nothing_heavy_loaded_and_stops_at_once(tmp_path: Path):
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE.lstrip(), encoding="utf-8")
+    words = [sys.executable, "-P", "-m", "zcf", "collect", str(site), "--modules"]
+    kept = {name: value for name, value in os.environ.items() if name != "ZCF_STORE"}
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**kept, "PYTHONPATH": str(ROOT)}
+    )
+    ready = json.loads(process.stdout.readline())
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert ready["ready"] is True
+    assert "collector.agent" in ready["modules"]
+    assert set(ready["modules"]) & {"numpy", "pandas", "fastapi", "uvicorn", "influxdb_client", "analytics"} == set()
+
+
+def test_the_steel_year_by_the_command_line(tmp_path: Path):
+    example, data = ROOT / "deploy" / "example" / "steel.yaml", ROOT / "tests" / "data" / "Steel_industry_data.csv"
+    told = zcf("import", example, data, "--json", ZCF_STORE=str(tmp_path))
+    assert told.returncode == 0
+    body = json.loads(told.stdout.splitlines()[-1])
+    assert body["energy_kwh"] == 959636.71
+    assert len(body["months"]) == 12
+
+
+def test_a_bad_csv_is_78_and_the_store_is_untouched(tmp_path: Path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("date,Usage_kWh\n01/01/2018 00:15,many\n")
+    told = zcf("import", ROOT / "deploy" / "example" / "steel.yaml", bad, ZCF_STORE=str(tmp_path / "store"))
+    assert told.returncode == 78
+    assert "bad.csv:1: " in told.stderr
+    assert not (tmp_path / "store").exists()
