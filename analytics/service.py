@@ -62,7 +62,7 @@ class FactoryService:
         self.results = results or ResultsReader(config.store_dir)
         self.books = Books(self.source, self.results)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
-        self.standards = load_standards()
+        self.standards = load_standards(data)
         self.settings = settings_of(config, self.table)
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})

@@ -1,0 +1,123 @@
+"""A bundle checked from itself alone: every byte, then every figure computed again from its readings, bit for bit."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analytics import fingerprint
+from analytics.bundle import Bundle, BundleError, unpack
+from analytics.held import NoResults
+from analytics.issuing import issued_documents
+from analytics.service import FactoryService
+from metering.config import ConfigError
+from metering.sitefile import load_site
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was compared."""
+
+    name: str
+    passed: bool
+    issued: Any = None
+    found: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of a bundle; `refused` names the member that stopped it."""
+
+    checks: tuple[Check, ...] = ()
+    refused: str = ""
+    reason: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    restated: tuple[int, ...] = ()  # closings in it whose figures are no longer the known ones
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not hold."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def passed(self) -> bool:
+        """Was nothing altered, and every figure found again."""
+        return not self.refused and bool(self.checks) and not self.failed
+
+    def document(self) -> Document:
+        """JSON-ready."""
+        return {
+            "passed": len(self.checks) - len(self.failed), "failed": len(self.failed) + bool(self.refused),
+            "refused": {"member": self.refused, "reason": self.reason} if self.refused else None,
+            "failures": [{"name": c.name, "issued": c.issued, "found": c.found} for c in self.failed],
+            "about": {key: value for key, value in self.about.items() if key != "members"},
+            "members": len(self.about.get("members", ())), "restated_closings": list(self.restated),
+            "code_now": fingerprint.code(),
+        }  # fmt: skip
+
+
+def verify(file: Path) -> Verification:
+    """Check a bundle's bytes, then compute its figures again; nothing but the file is read."""
+    try:
+        bundle = unpack(file)
+        checks = [Check(f"sha256 {name}", passed=True) for name in sorted(bundle.members)]
+        return Verification((*checks, *_figures(bundle)), about=bundle.manifest, restated=tuple(_restated(bundle)))
+    except BundleError as error:
+        return Verification(refused=error.member, reason=error.message)
+    except ConfigError as error:
+        return Verification(refused="site.yaml or data/", reason="; ".join(str(fault) for fault in error.faults))
+
+
+def _figures(bundle: Bundle) -> Iterator[Check]:
+    found = recomputed(bundle)
+    for name, document in found.items():
+        issued = bundle.json(f"issued/{name}")
+        yield from (Check(f"{name}: {path}", *found_pair) for path, *found_pair in _pairs(issued, document))
+
+
+def recomputed(bundle: Bundle) -> dict[str, Document]:
+    """The issued documents computed again: readings -> segments -> intervals -> flows -> balance -> totals."""
+    with tempfile.TemporaryDirectory(prefix="zcf-verify-") as folder:
+        for name in bundle.members:
+            if name == "site.yaml" or name.startswith("data/"):
+                path = Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bundle.members[name])
+        config = load_site(Path(folder) / "site.yaml")
+        as_of, period = int(bundle.manifest["as_of_ms"]), str(bundle.manifest["period"])
+        service = FactoryService(
+            config, lambda: as_of, source=bundle.source(), results=NoResults(), data=Path(folder) / "data"
+        )
+        return {name: json.loads(json.dumps(body)) for name, body in issued_documents(service, period).items()}
+
+
+def _pairs(issued: Any, found: Any, path: str = "") -> Iterator[tuple[str, bool, Any, Any]]:
+    """Every leaf of two documents; numbers must be the same bits."""
+    if isinstance(issued, dict) and isinstance(found, dict):
+        for key in sorted({*issued, *found}):
+            yield from _pairs(issued.get(key), found.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(issued, list) and isinstance(found, list) and len(issued) == len(found):
+        for index, (one, other) in enumerate(zip(issued, found, strict=True)):
+            yield from _pairs(one, other, f"{path}[{index}]")
+    else:
+        yield path, _same(issued, found), issued, found
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return one.hex() == other.hex()
+    return type(one) is type(other) and bool(one == other)
+
+
+def _restated(bundle: Bundle) -> Iterator[int]:
+    """Closings in the bundle whose totals are no longer those of the issued balance."""
+    totals = bundle.json("issued/balance.json")["totals"]
+    for name in sorted(bundle.members):
+        if name.startswith("issued/closing-"):
+            closing = bundle.json(name)
+            if closing["balance"]["totals"] != totals:
+                yield int(closing["number"])
