@@ -29,9 +29,9 @@ PURE = {
     ),
     "analytics": (
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
-        "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards", "steam",
-        "terms", "tree", "units", "limits",
-        "placing", "verdicts",
+        "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
+        "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
+        "sankey", "suspects", "tariff", "uncertainty", "tree_document",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip
