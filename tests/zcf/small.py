@@ -65,9 +65,7 @@ def environment() -> dict[str, str]:
 def demo(folder: Path, *words: object) -> Iterator["subprocess.Popen[str]"]:
     """`zcf demo` as a process; it is ended with the block."""
     command = [sys.executable, "-P", "-m", "zcf", "demo", "--dir", str(folder), "--json", *map(str, words)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
     try:
         yield process
     finally:

@@ -24,8 +24,10 @@ def compare(devices: int, values: int, seconds: int) -> dict[str, Any]:
         raise ValueError(f"a device has one value of each quantity: at most {len(GAUGES)}")
     found: dict[str, dict[str, Any]] = {}
     with world(devices) as (ports, sink), tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
-        site = write_site(Path(folder), ports, values)
-        spec = {"ports": ports, "sink": sink, "site": str(site), "values": values, "seconds": seconds}
+        site = write_site(Path(folder) / "store-only", ports, values)
+        forwarding = write_site(Path(folder) / "forwarding", ports, values, sink)
+        spec = {"ports": ports, "sink": sink, "site": str(site), "forwarding_site": str(forwarding), "values": values,
+                "seconds": seconds}  # fmt: skip
         for name in CONTESTANTS:
             found[name] = _figures(_run(name, spec))
     ours = found[US]["cpu_s_per_million_values"]
@@ -47,7 +49,7 @@ def _figures(used: dict[str, Any]) -> dict[str, Any]:
 def _environment() -> dict[str, str]:
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {name: value for name, value in os.environ.items() if name != "ZCF_STORE"}
-    return {**kept, "PYTHONPATH": paths}
+    return {**kept, "PYTHONPATH": paths, "ZCF_INFLUX_TOKEN": "the sink asks for none"}
 
 
 @contextmanager
@@ -70,9 +72,9 @@ def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def write_site(folder: Path, ports: list[int], values: int) -> Path:
-    """A site file over the simulated devices, and the profile they share."""
-    (folder / "profiles").mkdir()
+def write_site(folder: Path, ports: list[int], values: int, sink: str = "") -> Path:
+    """A site file over the simulated devices, and the profile they share; with a sink, readings go on to it."""
+    (folder / "profiles").mkdir(parents=True)
     points = "\n".join(
         f'  - {{quantity: {q.name}, fc: 3, address: {2 * i}, type: float32, unit: "{q.unit}", scale: 0.5, class: power,'
         " source: made up for the bench, status: single_source}"
@@ -88,11 +90,10 @@ def write_site(folder: Path, ports: list[int], values: int) -> Path:
         f"  - {{id: d{i}, profile: bench-device, link: l{i}, unit: 1, every: {{power: 1s}}}}" for i in range(len(ports))
     )
     tree = "\n".join(f"  - {{id: p{i}, role: grid, device: d{i}}}" for i in range(len(ports)))
+    forward = f"forward: {{url: '{sink}'}}\n" if sink else ""
     site = folder / "site.yaml"
-    site.write_text(
-        f"site: {{id: bench, timezone: Asia/Shanghai}}\nlinks:\n{links}\ndevices:\n{devices}\npoints:\n{tree}\n",
-        encoding="utf-8",
-    )
+    head = f"site: {{id: bench, timezone: Asia/Shanghai}}\n{forward}"
+    site.write_text(f"{head}links:\n{links}\ndevices:\n{devices}\npoints:\n{tree}\n", encoding="utf-8")
     return site
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,19 +12,20 @@ from typing import Any
 
 BLOCK_REGISTERS = 120  # what one request of the block reader carries
 SCALE = 0.5
+WARM_UP_S = 5
 
 
 class Used:
-    """Processor time between two instants of a process, and its memory."""
+    """What a process uses from an instant on; what it does to get started is not counted."""
 
-    def __init__(self) -> None:
-        self._cpu_s, self._wall_s = _cpu_s(), time.monotonic()
+    def __init__(self, values: int = 0) -> None:
+        self._cpu_s, self._wall_s, self._values = _cpu_s(), time.monotonic(), values
 
     def since(self, values: int) -> dict[str, Any]:
-        """Per values read [CPU s per million, values/s, MB]."""
+        """Up to now [values, CPU s, s, MB]."""
         cpu_s, wall_s = _cpu_s() - self._cpu_s, time.monotonic() - self._wall_s
         rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {"values": values, "cpu_s": cpu_s, "wall_s": wall_s, "rss_mb": rss_mb}
+        return {"values": values - self._values, "cpu_s": cpu_s, "wall_s": wall_s, "rss_mb": rss_mb}
 
 
 def _cpu_s() -> float:
@@ -36,12 +38,19 @@ def ours(spec: dict[str, Any]) -> dict[str, Any]:
     from collector import daemon
     from metering.store.readings_reader import ReadingsReader
 
-    begun: list[Used] = []
-    site = Path(spec["site"])
-    daemon.run(site, lambda: begun.append(Used()), spec["seconds"])
-    used = begun[0].since(0)
-    polls = sum(read for read, _ in ReadingsReader(site.parent / "store").counts().values())
-    return {**used, "values": polls * spec["values"]}
+    site, begun = Path(spec["site"]), list[Used]()
+    reader = ReadingsReader(site.parent / "store")
+
+    def steady() -> None:
+        begun.append(Used(reader.last_seq() * spec["values"]))
+
+    daemon.run(site, lambda: threading.Timer(WARM_UP_S, steady).start(), WARM_UP_S + spec["seconds"])
+    return begun[0].since(reader.last_seq() * spec["values"])
+
+
+def ours_forwarding(spec: dict[str, Any]) -> dict[str, Any]:
+    """The same, and every reading sent on as well, as the other contestants do."""
+    return ours({**spec, "site": spec["forwarding_site"]})
 
 
 def by_point(spec: dict[str, Any]) -> dict[str, Any]:
@@ -78,11 +87,13 @@ async def _pymodbus(spec: dict[str, Any], read: Callable[[Any, int], Any]) -> di
     writer: Any = database.write_api(write_api.WriteOptions(batch_size=5000, flush_interval=1000))
     clients = [AsyncModbusTcpClient("127.0.0.1", port=port) for port in spec["ports"]]
     await asyncio.gather(*(client.connect() for client in clients))
-    used = Used()
-    end = time.monotonic() + spec["seconds"]
-    counts = await asyncio.gather(
-        *(_poll(client, number, read, writer, end, spec["values"]) for number, client in enumerate(clients))
-    )
+    counts = [0] * len(clients)
+    steady, end = time.monotonic() + WARM_UP_S, time.monotonic() + WARM_UP_S + spec["seconds"]
+    polls = [_poll(client, number, read, writer, end, spec["values"], counts) for number, client in enumerate(clients)]
+    polling = asyncio.gather(*polls)
+    await asyncio.sleep(steady - time.monotonic())
+    used = Used(sum(counts))
+    await polling
     writer.close()
     found = used.since(sum(counts))
     for client in clients:
@@ -91,12 +102,12 @@ async def _pymodbus(spec: dict[str, Any], read: Callable[[Any, int], Any]) -> di
     return found
 
 
-async def _poll(client: Any, number: int, read: Any, writer: Any, end: float, values: int) -> int:
+async def _poll(client: Any, number: int, read: Any, writer: Any, end: float, values: int, counts: list[int]) -> None:
     """Once a second: read, convert, hand over as points."""
     from influxdb_client.client.write import point
 
     make: Any = point.Point
-    count, due = 0, time.monotonic()
+    due = time.monotonic()
     while due < end:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         found = await read(client, values)
@@ -106,13 +117,13 @@ async def _poll(client: Any, number: int, read: Any, writer: Any, end: float, va
             for index, value in enumerate(found)
         ]
         writer.write("b", record=points)
-        count += len(found)
+        counts[number] += len(found)
         due = max(due + 1, time.monotonic() - 1)
-    return count
 
 
 CONTESTANTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "zcf collect": ours,
+    "zcf collect, forwarding": ours_forwarding,
     "pymodbus by point": by_point,
     "pymodbus by block": by_block,
 }

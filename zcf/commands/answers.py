@@ -26,8 +26,9 @@ def _service(site: Path) -> "FactoryService":
 
 def balance(
     site: SiteFile,
-    period: Annotated[str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")]
-    = "month",
+    period: Annotated[
+        str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")
+    ] = "month",
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:

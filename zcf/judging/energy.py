@@ -90,9 +90,7 @@ class Collector:
         names = [column.quantity for column in group.columns]
         return pointers_of(self._profiles[group.device], point, names)
 
-    def _compile(
-        self, group: PollGroup, profile: DeviceProfile
-    ) -> Iterable[tuple[int, SeriesKey, Register | Printed]]:
+    def _compile(self, group: PollGroup, profile: DeviceProfile) -> Iterable[tuple[int, SeriesKey, Register | Printed]]:
         for point in self._config.points_of(group.device):
             names = [column.quantity for column in group.columns if column.point == point.id]
             known: Mapping[str, Register | Printed]
