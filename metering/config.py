@@ -1,18 +1,33 @@
 """YAML -> frozen, validated models: strict, every fault at once, each with file:line and the mend."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import difflib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionStartEvent, NodeEvent, ScalarEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+    ScalarEvent,
+)
+from ruamel.yaml.scalarint import ScalarInt
+from ruamel.yaml.util import create_timestamp, timestamp_regexp
 
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 40  # the parser recurses, and its time grows with the square of the depth
+MAX_REFUSED = 100  # a bomb is not counted to its end
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 
 M = TypeVar("M", bound=BaseModel)
@@ -22,7 +37,8 @@ Path_ = tuple[int | str, ...]
 class Strict(BaseModel):
     """A frozen model that knows no unknown keys: the base of everything read from YAML."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, str_strip_whitespace=True,
+                              allow_inf_nan=False)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +69,30 @@ class Document:
     file: str
     data: Any
     lines: Mapping[Path_, int]
+    places: Mapping[str, Sequence[int]] = field(default_factory=dict)  # of lists with items left out: where each stood
+
+    def _original(self, path: Sequence[int | str]) -> Path_:
+        if len(path) > 1 and path[0] in self.places:
+            return (path[0], self.places[str(path[0])][int(path[1])], *path[2:])
+        return tuple(path)
 
     def line(self, path: Sequence[int | str]) -> int:
         """The line of the node at a path, or of its nearest known ancestor [1-based]."""
-        keys = tuple(path)
+        keys = self._original(path)
         while keys and keys not in self.lines:
             keys = keys[:-1]
         return self.lines.get(keys, 1)
 
     def fault(self, path: Sequence[int | str], message: str, mend: str = "") -> Fault:
         """A fault at a path of this document."""
-        where = ".".join(map(str, path))
+        where = ".".join(map(str, self._original(path)))
         return Fault(self.file, self.line(path), f"{where}: {message}" if where else message, mend)
 
 
 def read(path: Path) -> Document:
     """Parse one YAML 1.2 file: no duplicate keys, aliases, anchors or tags, at most 1 MB; ConfigError otherwise."""
     text = _text(path)
-    refused = list(_refused(path, text))
+    refused = list(islice(_refused(path, text), MAX_REFUSED))
     if refused:
         raise ConfigError(refused)
     try:
@@ -82,14 +104,20 @@ def read(path: Path) -> Document:
     if not isinstance(data, Mapping):
         raise ConfigError([Fault(str(path), 1, "the file must hold a mapping (key: value)", "")])
     lines: dict[Path_, int] = {}
-    return Document(str(path), _plain(data, (), lines), lines)
+    faults: list[Fault] = []
+    document = Document(str(path), _plain(data, (), lines, faults), lines)
+    if faults:
+        raise ConfigError(replace(fault, file=str(path)) for fault in faults)
+    return document
 
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError([Fault(str(path), 1, "the file is larger than 1 MB", "split it with include:")])
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:  # read, not asked for its size: a pipe has none
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ConfigError([Fault(str(path), 1, "the file is larger than 1 MB", "leave out what is not needed")])
+        return data.decode("utf-8-sig")
     except OSError as error:
         raise ConfigError(
             [Fault(str(path), 1, f"cannot read the file: {error.strerror}", "check path and rights")]
@@ -99,15 +127,36 @@ def _text(path: Path) -> str:
 
 
 def _refused(path: Path, text: str) -> Iterable[Fault]:
+    """What a file may not hold, found in the stream of events, before anything is built of it."""
+    depth = 0
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
             line = event.start_mark.line + 1 if event.start_mark else 1
-            if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-                yield Fault(str(path), line, "anchors and aliases are not allowed", "write the value out")
-            elif isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
-                yield Fault(str(path), line, f"tag {event.tag} is not allowed", "write a plain value")
+            if depth > MAX_DEPTH:
+                yield Fault(str(path), line, f"nested deeper than {MAX_DEPTH}", "close what was opened")
+                return
+            if problem := _problem(event):
+                yield Fault(str(path), line, *problem)
     except YAMLError as error:
         yield _marked(path, error, "")
+
+
+def _problem(event: Event) -> tuple[str, str] | None:
+    if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
+        return "anchors and aliases are not allowed", "write the value out"
+    if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
+        return f"tag {event.tag} is not allowed", "write a plain value"
+    if isinstance(event, ScalarEvent) and event.value == "<<" and event.style is None:
+        return "merge keys are not allowed", "write the keys out"
+    if isinstance(event, ScalarEvent) and event.style is None and (found := timestamp_regexp.match(event.value)):
+        try:
+            create_timestamp(**found.groupdict())
+        except ValueError:
+            return f"there is no {event.value}", "write a date: 2026-10-03"
+    if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
+        return "directives are not allowed", "remove the line that begins with %; the file is YAML 1.2"
+    return None
 
 
 def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
@@ -118,21 +167,33 @@ def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
     return Fault(str(path), 1, str(error).splitlines()[0], mend)
 
 
-def _plain(node: Any, path: Path_, lines: dict[Path_, int]) -> Any:
+def _plain(node: Any, path: Path_, lines: dict[Path_, int], faults: list[Fault]) -> Any:
     """Ruamel's tree -> dict, list and scalars, noting each node's line."""
     if isinstance(node, CommentedMap):
         lines.setdefault(path, node.lc.line + 1)
         for key in node:
-            lines[(*path, str(key))] = node.lc.key(key)[0] + 1
-        return {str(key): _plain(value, (*path, str(key)), lines) for key, value in node.items()}
+            line = node.lc.key(key)[0] + 1
+            if not isinstance(key, str | int | float | date):
+                faults.append(Fault("", line, "a key must be a plain word", "write key: value"))
+            elif (*path, str(key)) in lines:
+                faults.append(Fault("", line, f"{key!r} is the same key as {str(key)!r}", "remove one of the two"))
+            lines[(*path, str(key))] = line
+        return {str(key): _plain(value, (*path, str(key)), lines, faults) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
             lines[(*path, index)] = node.lc.item(index)[0] + 1
-        return [_plain(value, (*path, index), lines) for index, value in enumerate(node)]
+        return [_plain(value, (*path, index), lines, faults) for index, value in enumerate(node)]
+    return _scalar(node)
+
+
+def _scalar(node: Any) -> Any:
+    width = getattr(node, "_width", None)
+    if type(node) is ScalarInt and width and width > len(str(int(node))):  # decimal; 0x00FF is another type
+        return f"{int(node):0{width}d}"  # a serial number 00123 is a name; where a number is wanted it is read as one
     for plain in (bool, int, float, str):
         if isinstance(node, plain):
             return plain(node)
-    return node
+    return node.value if isinstance(node, TaggedScalar) else node  # a lone "=" of YAML 1.1; written tags are refused
 
 
 def validate(document: Document, model: type[M]) -> M:
@@ -140,26 +201,70 @@ def validate(document: Document, model: type[M]) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigError(_faults(document, error)) from None
+        raise ConfigError(_faults(document, error, set(_names(model)))) from None
 
 
-def _faults(document: Document, error: ValidationError) -> Iterable[Fault]:
+def without_faults(document: Document, model: type[M], stand_ins: Mapping[str, Any]) -> Document | None:
+    """The document without what its model refuses: items of lists, other keys whole; None if it still does not fit.
+
+    A stand-in takes the place of a key that is missing or had to go.
+    """
+    try:
+        model.model_validate(document.data)
+    except ValidationError as error:
+        bad = {loc[:2] if isinstance(document.data.get(loc[0]), list) else loc[:1]
+               for loc in (one["loc"] for one in error.errors(include_url=False)) if loc}  # fmt: skip
+    else:
+        return document
+    data, places = dict(stand_ins), {}
+    for key, value in document.data.items():
+        if isinstance(value, list) and (key,) not in bad:
+            places[key] = [i for i in range(len(value)) if (key, i) not in bad]
+            data[key] = [value[i] for i in places[key]]
+        elif (key,) not in bad:
+            data[key] = value
+    try:
+        model.model_validate(data)
+    except ValidationError:
+        return None
+    return replace(document, data=data, places=places)
+
+
+def _faults(document: Document, error: ValidationError, names: Collection[str]) -> Iterable[Fault]:
     for one in error.errors(include_url=False):
-        path = [part for part in one["loc"] if isinstance(part, int) or _is_key(document, part)]
-        missing = [str(part) for part in one["loc"][-1:]] if one["type"] == "missing" else []
+        path: Path_ = ()
+        for part in one["loc"]:  # what is no node names a validator
+            path = (*path, part) if (*path, part) in document.lines else path
+        if one["type"] == "missing":
+            path = (*path, one["loc"][-1])
         message = one["msg"].removeprefix("Value error, ")
-        yield document.fault([*path, *missing], message, _mend(one["type"]))
+        said = one["type"] == "value_error" and "; " in message  # our own validators say the mend themselves
+        mend = "" if said else _mend(one["type"], str(one["loc"][-1]) if one["loc"] else "", names)
+        yield document.fault(path, message, mend)
 
 
-def _is_key(document: Document, part: str) -> bool:
-    return any(part in path for path in document.lines)
+def _mend(kind: str, key: str, names: Collection[str]) -> str:
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(key, names, n=1)
+        return f"is it {near[0]}?" if near and near[0] != key else "remove the key, it does not belong here"
+    mends = {
+        "missing": "add the key", "string_pattern_mismatch": "letters, digits and _ . - only, at most 64",
+        "string_type": "write text; put a number in quotes", "too_short": "name at least one",
+    }  # fmt: skip
+    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "date": "a date: 2026-10-03",
+              "tuple": "a list: [a, b]", "dict": "key: value lines", "model": "key: value lines"}  # fmt: skip
+    first = kind.split("_", maxsplit=1)[0]
+    return mends.get(kind) or (f"write {wanted[first]}" if first in wanted else "change the value")
 
 
-def _mend(kind: str) -> str:
-    return {
-        "extra_forbidden": "remove the key, or check its spelling",
-        "missing": "add the key",
-    }.get(kind, "")
+def _names(model: Any) -> Iterator[str]:
+    """Every key that a model and the models inside it know."""
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        for name, info in model.model_fields.items():
+            yield info.alias or name
+            yield from _names(info.annotation)
+    for inner in get_args(model):
+        yield from _names(inner)
 
 
 def load(path: Path, model: type[M]) -> M:

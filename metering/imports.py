@@ -3,16 +3,28 @@
 import codecs
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from metering.config import Document, Fault, Strict
-from metering.fields import Duration, Identifier, Number
+from metering.fields import Identifier, Number, duration_ms
 from metering.quantity import Kind, printed_unit, quantity
 
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
+INTERVALS = ("day", "month", "year")
+
+
+def _several(names: Any) -> Any:
+    return [names] if isinstance(names, str) else names
+
+
+def _interval(text: Any) -> int | str:
+    return text if text in INTERVALS else duration_ms(text)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+Interval = Annotated[int | str, BeforeValidator(_interval)]
 
 
 class ImportColumn(Strict):
@@ -98,19 +110,14 @@ class ImportSection(Strict):
     header_line: int = Field(default=1, ge=1)
     absent: tuple[str, ...] = ("",)  # what the file writes where it has no value
     timezone: str = ""  # of the stamps; empty = the site's
-    time_column: str | Names  # several are joined by a blank
+    time_columns: Names = Field(alias="time_column")  # several are joined by a blank
     time_format: str  # as in Python's strptime
-    interval: Duration | Literal["day", "month", "year"]  # a calendar interval is named by its day, month or year
+    interval: Interval  # [ms]; or "day", "month", "year": a calendar interval, named by any instant in it
     stamp: Literal["start", "end"] = "end"
     midnight: Literal["as_written", "end_of_day"] = "as_written"  # end_of_day: 00:00 of a date closes that date
     columns: Annotated[tuple[ImportColumn, ...], Field(min_length=1)]
     ignore: tuple[str, ...] = ()
     checks: tuple[AnyCheck, ...] = ()
-
-    @property
-    def time_columns(self) -> tuple[str, ...]:
-        """The columns that make the stamp."""
-        return (self.time_column,) if isinstance(self.time_column, str) else self.time_column
 
     @property
     def value_columns(self) -> tuple[str, ...]:
@@ -133,8 +140,10 @@ class ImportSection(Strict):
         return self
 
 
-def import_faults(document: Document, sections: Sequence[ImportSection], points: frozenset[str]) -> Iterator[Fault]:
-    """What is wrong with the imports of a site file beyond their shape."""
+def import_faults(
+    document: Document, sections: Sequence[ImportSection], points: frozenset[str], faulty: frozenset[str] | None
+) -> Iterator[Fault]:
+    """What is wrong with the imports of a site file beyond their shape; `faulty` points (None: any) are there too."""
     for one, times in Counter(section.id for section in sections).items():
         if times > 1:
             last = max(i for i, section in enumerate(sections) if section.id == one)
@@ -142,7 +151,8 @@ def import_faults(document: Document, sections: Sequence[ImportSection], points:
     for number, section in enumerate(sections):
         taken: dict[tuple[str, str], str] = {}
         for index, column in enumerate(section.columns):
-            yield from _column_faults(document, ("imports", number, "columns", index), column, points)
+            known = {*points, *(faulty if faulty is not None else [column.point])}
+            yield from _column_faults(document, ("imports", number, "columns", index), column, known)
             yield from _factor_faults(document, ("imports", number, "columns", index), column, section)
             other = taken.setdefault((column.point, column.quantity), column.column)
             if other != column.column:
@@ -151,7 +161,7 @@ def import_faults(document: Document, sections: Sequence[ImportSection], points:
 
 
 def _column_faults(
-    document: Document, where: tuple[str | int, ...], column: ImportColumn, points: frozenset[str]
+    document: Document, where: tuple[str | int, ...], column: ImportColumn, points: set[str]
 ) -> Iterator[Fault]:
     if column.point not in points:
         yield document.fault((*where, "point"), f"no metering point {column.point!r}", "declare it under points:")

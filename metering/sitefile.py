@@ -1,8 +1,6 @@
 """site.yaml: what one factory is and how it is reached, as frozen models; its checks name the line and the mend."""
 
 import os
-from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +9,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, model_validator
 
-from metering.config import ConfigError, Document, Fault, Strict, read, validate
+from metering.config import ConfigError, Document, Strict, read, validate, without_faults
 from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text
-from metering.imports import ImportSection, import_faults
-from metering.quantity import quantity
-from metering.site import MeteringPoint, Role, Site, tree_faults
+from metering.imports import ImportSection
+from metering.site import MeteringPoint, Role, Site
+from metering.sitechecks import cross_faults, declared
 
 __all__ = [
     "DeclaredFactor", "Device", "Duration", "ForwardSection", "GridSection", "Identifier", "Link", "Name", "Named",
@@ -133,6 +131,12 @@ class DeclaredFactor(Strict):
     document: str
     page: Text = ""
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "DeclaredFactor":
+        if self.valid_to is not None and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is before valid_from {self.valid_from}; swap the two")
+        return self
+
 
 class SiteFile(Strict):
     """The whole of site.yaml."""
@@ -184,62 +188,15 @@ class SiteConfig:
 
 
 def load_site(path: Path) -> SiteConfig:
-    """Read and check a site file; ConfigError with every fault at once."""
+    """Read and check a site file; ConfigError with every fault at once, of its parts and between the sound ones."""
     document = read(path)
-    file = validate(document, SiteFile)
-    faults = list(_cross_faults(document, file))
+    try:
+        file = validate(document, SiteFile)
+    except ConfigError as error:
+        rest = without_faults(document, SiteFile, {"site": {"id": "site", "timezone": "UTC"}})
+        more = cross_faults(rest, SiteFile.model_validate(rest.data), declared(document)) if rest else ()
+        raise ConfigError(sorted({*error.faults, *more}, key=lambda fault: fault.line)) from None
+    faults = list(cross_faults(document, file, {}))
     if faults:
         raise ConfigError(faults)
     return SiteConfig(path, document, file)
-
-
-def _cross_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
-    yield from _duplicates(document, "links", [link.id for link in file.links])
-    yield from _duplicates(document, "devices", [device.id for device in file.devices])
-    yield from _reference_faults(document, file)
-    ids = [p.id for p in file.points]
-    for point_id, message, mend in tree_faults(tuple(p.freeze() for p in file.points)):
-        if not _imported_only(file, point_id, message):
-            yield document.fault(("points", ids.index(point_id)), message, mend)
-
-
-def _imported_only(file: SiteFile, point_id: str, message: str) -> bool:
-    """A boundary point without a device is whole when a file import fills it."""
-    return "needs a device" in message and any(c.point == point_id for i in file.imports for c in i.columns)
-
-
-def _duplicates(document: Document, section: str, ids: list[str]) -> Iterator[Fault]:
-    for one, times in Counter(ids).items():
-        if times > 1:
-            last = len(ids) - 1 - ids[::-1].index(one)
-            yield document.fault((section, last), f"{one!r} is declared {times} times", "give each its own id")
-
-
-def _reference_faults(document: Document, file: SiteFile) -> Iterator[Fault]:
-    links = {link.id: link for link in file.links}
-    devices = {device.id for device in file.devices}
-    taken: dict[tuple[str, int, str], str] = {}  # an inverter shows its meter and battery under its own unit
-    for index, device in enumerate(file.devices):
-        link = links.get(device.link)
-        if link is None:
-            yield document.fault(("devices", index, "link"), f"no link {device.link!r}", f"one of: {', '.join(links)}")
-        elif link.type == "tcp":
-            other = taken.setdefault((device.link, device.unit, device.profile), device.id)
-            if other != device.id:
-                message = f"unit {device.unit} on link {device.link!r} is already {other!r}"
-                yield document.fault(("devices", index), message, "two devices of one profile cannot share a unit id")
-    for index, point in enumerate(file.points):
-        if point.device is not None and point.device not in devices:
-            yield document.fault(
-                ("points", index, "device"), f"no device {point.device!r}", "name a device of this file"
-            )
-        yield from _quantity_faults(document, index, point)
-    yield from import_faults(document, file.imports, frozenset(p.id for p in file.points))
-
-
-def _quantity_faults(document: Document, index: int, point: Point) -> Iterator[Fault]:
-    for name in point.quantities:
-        try:
-            quantity(name)
-        except ValueError as error:
-            yield document.fault(("points", index, "quantities"), str(error), "see docs for the table of quantities")
