@@ -1,144 +1,81 @@
-"""Readings in the store -> quarter-hours in the store: only what new or late readings touch is settled again."""
+"""Readings and entries in the store -> quarter-hours in the store: only what is new or late is settled again."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from analytics.intervals import Flag, Intervals, Settlement, amounts, empty, means, settle
-from analytics.segments import LOOK_AHEAD, Exchange, OpenItem
+from analytics.corrections import KINDS, Span, opposite, touched
+from analytics.intervals import Flag, Intervals, empty
+from analytics.segments import OpenItem
+from analytics.settler import Settled, Settler, Touched, is_settled, united
 from metering.period import QUARTER_MS
-from metering.quantity import Kind, quantity
-from metering.reading import Columns, SeriesInfo, SeriesKey
-from metering.store.entries import EntriesReader
+from metering.reading import SeriesKey
+from metering.store.entries import Entry
 from metering.store.results import IntervalRows, ResultsReader, ResultsWriter
 from metering.store.source import StoreSource
 
-WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
-CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
+__all__ = ["Books", "bring_up_to_date", "is_settled", "open_item_body"]
+
 DAY_MS = 86_400_000
-
-GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
-
-Span = tuple[int, int]
+NEVER: Mapping[str, Any] = {"readings": 0, "imports": 0, "entries": 0, "tails": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One series settled over a span: quarter-hours, the running one, and what stayed open in it."""
+class _News:
+    """What readings, imports and entries brought since the last settling, as passes over the series they touch."""
 
-    span: Span
-    intervals: Intervals
-    tail: Intervals | None  # None = the span does not reach the newest reading
-    open_items: tuple[OpenItem, ...]
-
-
-def is_settled(key: SeriesKey) -> bool:
-    """Whether a series is kept by quarter-hour: all counters and amounts, and the gauges indicators ask for."""
-    return quantity(key[1]).kind is not Kind.GAUGE or key[1] in GAUGES
-
-
-def exchanges_of(entries: EntriesReader) -> dict[SeriesKey, list[Exchange]]:
-    """Declared meter exchanges by series."""
-    found: dict[SeriesKey, list[Exchange]] = {}
-    for entry in entries.entries("exchange"):
-        body = entry.body
-        exchange = Exchange(body["time_ms"], body["final_micro"], body["start_micro"], entry.id)
-        found.setdefault((body["point"], body["quantity"]), []).append(exchange)
-    return found
-
-
-class Settler:
-    """Settles series of one store; reads only."""
-
-    def __init__(self, source: StoreSource) -> None:
+    def __init__(self, source: StoreSource, marks: Mapping[str, Any]) -> None:
         self.source = source
-        self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
-        self.exchanges = exchanges_of(source.entries)
+        self.entries: Sequence[Entry] = source.entries.entries()
+        polled = source.readings.changed_since(marks["readings"])
+        imported = source.entries.changed_since(marks["imports"])
+        self.read = united([*polled.touched.items(), *imported.touched.items()])
+        self._since = marks.get("entries", 0)
+        newest = max((entry.seq for entry in self.entries), default=0)
+        self.marks = {"readings": polled.seq, "imports": imported.seq, "entries": max(self._since, newest)}
 
-    def settle(self, touched: Mapping[SeriesKey, Span]) -> Iterator[dict[SeriesKey, Settled]]:
-        """Settle again what touched spans [ms UTC] can have changed, a month at a time."""
-        keys = {key: span for key, span in touched.items() if is_settled(key)}
-        while keys:
-            start = min(low for low, _ in keys.values())
-            end = start + WINDOW_MS
-            now = {key: (low, min(high, end)) for key, (low, high) in keys.items() if low < end}
-            yield self._window(now)
-            keys = {key: (max(low, end), high) for key, (low, high) in keys.items() if high >= end}
-
-    def _window(self, touched: Mapping[SeriesKey, Span]) -> dict[SeriesKey, Settled]:
-        # the context of a change, and the whole of the quarter-hours it reaches into
-        margin = 2 * QUARTER_MS + max(CONTEXT * self._cadence_ms(key, high) for key, (_, high) in touched.items())
-        span = (min(low for low, _ in touched.values()) - margin, max(high for _, high in touched.values()) + margin)
-        columns = self.source.ranges(touched, span[0], span[1])
-        return {key: self._one(key, _Read(columns[key], span), touched[key]) for key in touched}
-
-    def _cadence_ms(self, key: SeriesKey, at_ms: int) -> int:
-        infos = [info for info in self.infos.get(key, ()) if info.valid_from_ms <= at_ms]
-        return infos[-1].cadence_ms if infos else QUARTER_MS
-
-    def _one(self, key: SeriesKey, read: "_Read", touched: Span) -> Settled:
-        if quantity(key[1]).kind is not Kind.COUNTER:
-            told = amounts if quantity(key[1]).kind is Kind.DELTA else means
-            span = (touched[0] // QUARTER_MS * QUARTER_MS, touched[1] // QUARTER_MS * QUARTER_MS + QUARTER_MS)
-            return Settled(span, told(read.columns).within(*span), None, ())
-        span = read.affected(touched)
-        if not read.covers(span):  # readings lie further apart than their cadence says
-            wider = (min(span[0], read.span[0]), max(span[1], read.span[1]))
-            read = _Read(self.source.ranges([key], *wider)[key], wider)
-        found: Settlement = settle(read.columns, self.infos.get(key, []), self.exchanges.get(key, ()))
-        items = tuple(item for item in found.open_items if span[0] <= item.before_ms < span[1])
-        return Settled(span, found.intervals.within(*span), found.tail if read.to_the_end else None, items)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Readings of a span with the nearest one on either side."""
-
-    columns: Columns
-    span: Span
-
-    @property
-    def to_the_end(self) -> bool:
-        """Whether no later reading exists: a bracketing one would be here."""
-        times = self.columns.time_ms
-        return len(times) == 0 or bool(times[-1] < self.span[1])
-
-    def covers(self, wanted: Span) -> bool:
-        """Whether quarter-hours of a span can be told: readings reach over both its ends, or the series ends there."""
-        times = self.columns.time_ms
-        if len(times) == 0:
-            return True
-        begun = times[0] <= wanted[0] or times[0] >= self.span[0]
-        return bool(begun and (times[-1] >= wanted[1] or self.to_the_end))
-
-    def affected(self, touched: Span) -> Span:
-        """The quarter-hours that a change in a span can have altered."""
-        times = self.columns.time_ms
-        if len(times) == 0:
-            return touched[0] // QUARTER_MS * QUARTER_MS, -(-touched[1] // QUARTER_MS) * QUARTER_MS
-        first = max(int(np.searchsorted(times, touched[0])) - CONTEXT, 0)
-        last = min(int(np.searchsorted(times, touched[1], side="right")) + CONTEXT, len(times) - 1)
-        return int(times[first]) // QUARTER_MS * QUARTER_MS, -(-int(times[last]) // QUARTER_MS) * QUARTER_MS
+    def passes(self) -> Iterator[Touched]:
+        """Readings together, then each entry on its own: they may lie far apart."""
+        if self.read:
+            yield self.read
+        new = [entry for entry in self.entries if entry.seq > self._since and entry.kind in {*KINDS, "undo"}]
+        if not new:
+            return
+        known = {entry.id: entry for entry in self.entries}
+        keys = self.source.series()
+        for entry in new:
+            spans = touched(entry, known, keys)
+            if spans:
+                yield spans
 
 
 def bring_up_to_date(source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int) -> int:
     """Settle what came since the last time and write it; how many series were touched."""
-    marks = reader.mark("settled") or {"readings": 0, "imports": 0, "tails": {}}
-    polled = source.readings.changed_since(marks["readings"])
-    imported = source.entries.changed_since(marks["imports"])
-    touched = {**polled.touched, **imported.touched}
-    if not touched:
-        return 0
+    marks = reader.mark("settled") or NEVER
+    news = _News(source, marks)
     tails = dict(marks["tails"])
-    fold_before = now_ms // DAY_MS * DAY_MS
-    after = {"readings": polled.seq, "imports": imported.seq, "tails": tails}
-    for window in Settler(source).settle(touched):
-        tails.update(_tails(window))
-        writer.write(_rows(window), fold_before, _items(window), {})
+    after = {**news.marks, "tails": tails}
+    if after == {"entries": 0, **marks}:
+        return 0
+    fold_before, settler = now_ms // DAY_MS * DAY_MS, Settler(source, news.entries)
+    series: set[SeriesKey] = set()
+    for one in news.passes():
+        for window in settler.settle(one if one is news.read else _existing(settler, one)):
+            tails.update(_tails(window))
+            writer.write(_rows(window), fold_before, _items(window), {})
+            series.update(window)
     writer.write({}, fold_before, {}, {"settled": after})
-    return len(touched)
+    return len(series)
+
+
+def _existing(settler: Settler, spans: Touched) -> Touched:
+    """Spans cut to where there are readings, and a day more: a factor may be declared for all time."""
+    found = {}
+    for key, (low, high) in spans.items():
+        extent = settler.extent(key) if high - low > DAY_MS else (low, high)
+        if extent is not None and low <= extent[1] + DAY_MS and high >= extent[0] - DAY_MS:
+            found[key] = (max(low, extent[0] - DAY_MS), min(high, extent[1] + DAY_MS))
+    return found
 
 
 def _rows(window: Mapping[SeriesKey, Settled]) -> dict[SeriesKey, IntervalRows]:
@@ -159,28 +96,37 @@ def _items(
     window: Mapping[SeriesKey, Settled],
 ) -> dict[SeriesKey, tuple[int, int, Iterable[tuple[int, int, dict[str, Any]]]]]:
     return {
-        key: (*one.span, [(item.before_ms, item.after_ms, open_item_body(item)) for item in one.open_items])
+        key: (
+            *one.span,
+            [
+                (item.before_ms, item.after_ms, open_item_body(item, one.explained.get(item.before_ms, "")))
+                for item in one.open_items
+            ],
+        )
         for key, one in window.items()
     }
 
 
-def open_item_body(item: OpenItem) -> dict[str, Any]:
-    """An open item as JSON: both readings [ms UTC, micro], and how sure it is."""
+def open_item_body(item: OpenItem, entry: str = "") -> dict[str, Any]:
+    """An open item as JSON: both readings [ms UTC, micro], how sure it is, and the entry that explains it."""
     return {
+        "entry": entry,
         "kind": item.kind,
         "before": {"time_ms": item.before_ms, "micro": item.before_micro},
         "after": {"time_ms": item.after_ms, "micro": item.after_micro},
         "provisional": item.provisional,
+        "verdict": item.verdict,
+        "why": item.why.both(),
     }
 
 
 def _tails(window: Mapping[SeriesKey, Settled]) -> dict[str, Any]:
-    """The running quarter of each series: since when, how much [micro]."""
+    """The running quarter of each series: since when, how much, of it placed [micro], flags."""
     found: dict[str, Any] = {}
     for (point, name), one in window.items():
         tail = one.tail
         if tail is not None:
-            body = [int(tail.start_ms[0]), int(tail.energy[0]), int(tail.placed[0])] if len(tail) else None
+            body = [int(c[0]) for c in (tail.start_ms, tail.energy, tail.placed, tail.flags)] if len(tail) else None
             found[f"{point}|{name}"] = body
     return found
 
@@ -200,21 +146,27 @@ class Books:
         return {key: _with_tail(found[key], tails.get(key, empty()).within(start_ms, end_ms)) for key in wanted}
 
     def _add_pending(self, found: dict[SeriesKey, Intervals], start_ms: int, end_ms: int) -> dict[SeriesKey, Intervals]:
-        marks = self.results.mark("settled") or {"readings": 0, "imports": 0, "tails": {}}
+        marks = self.results.mark("settled") or NEVER
         tails = {key: _as_tail(marks["tails"].get("|".join(key))) for key in found}
-        polled = self.source.readings.changed_since(marks["readings"])
-        imported = self.source.entries.changed_since(marks["imports"])
-        touched = {
-            key: (max(low, start_ms - DAY_MS), min(high, end_ms + DAY_MS))
-            for key, (low, high) in {**polled.touched, **imported.touched}.items()
-            if key in found and low < end_ms + DAY_MS and high >= start_ms - DAY_MS
-        }
-        if touched:
-            for window in Settler(self.source).settle(touched):
-                for key, one in window.items():
-                    found[key] = _overlay(found[key], one.intervals.within(start_ms, end_ms), one.span)
-                    tails[key] = tails[key] if one.tail is None else one.tail
+        news = _News(self.source, marks)
+        settler = Settler(self.source, news.entries)
+        for one in news.passes():
+            # what lies outside can reach in across a gap in the readings, by no more than from the edge
+            near = {
+                key: (_within(low, start_ms, end_ms), _within(high, start_ms, end_ms))
+                for key, (low, high) in one.items()
+                if key in found or (key[0], opposite(key[1])) in found
+            }
+            for window in settler.settle(near):
+                for key in window.keys() & found.keys():
+                    settled = window[key]
+                    found[key] = _overlay(found[key], settled.intervals.within(start_ms, end_ms), settled.span)
+                    tails[key] = tails[key] if settled.tail is None else settled.tail
         return tails
+
+
+def _within(at_ms: int, start_ms: int, end_ms: int) -> int:
+    return min(max(at_ms, start_ms - DAY_MS), end_ms + DAY_MS)
 
 
 def _as_intervals(rows: IntervalRows) -> Intervals:
@@ -224,8 +176,9 @@ def _as_intervals(rows: IntervalRows) -> Intervals:
 def _as_tail(body: list[int] | None) -> Intervals:
     if body is None:
         return empty()
-    start, energy, placed = (np.array([part], np.int64) for part in body)
-    return Intervals(start, energy, placed, np.array([Flag.PROVISIONAL | Flag.PARTIAL], np.uint8))
+    start, energy, placed = (np.array([part], np.int64) for part in body[:3])
+    flags = body[3] if len(body) > 3 else Flag.PROVISIONAL | Flag.PARTIAL  # marks of before kept none
+    return Intervals(start, energy, placed, np.array([flags], np.uint8))
 
 
 def _with_tail(settled: Intervals, tail: Intervals) -> Intervals:

@@ -1,0 +1,221 @@
+"""Series of a store settled over spans of time: enough readings on either side that any span gives the same figures."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.corrected import Register, amounts_corrected, corrected, flagged
+from analytics.corrections import (
+    NOTHING,
+    CorrectionBook,
+    Corrections,
+    Entered,
+    Span,
+    apply,
+    declared,
+    loosened,
+    opposite,
+)
+from analytics.intervals import Intervals, amounts, means, spread
+from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segments, segments
+from metering.period import QUARTER_MS
+from metering.quantity import Kind, quantity
+from metering.reading import Columns, Quality, SeriesInfo, SeriesKey
+from metering.store.columns import bracketed
+from metering.store.source import StoreSource
+
+WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
+CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
+GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
+
+Touched = Mapping[SeriesKey, Span]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One series settled over a span: quarter-hours, the running one, and what stayed open in it."""
+
+    span: Span
+    intervals: Intervals
+    tail: Intervals | None  # None = the span does not reach the newest reading
+    open_items: tuple[OpenItem, ...]
+    explained: Mapping[int, str] = field(default_factory=dict)  # open item's before_ms -> the entry that explains it
+
+
+def is_settled(key: SeriesKey) -> bool:
+    """Whether a series is kept by quarter-hour: all counters and amounts, and the gauges indicators ask for."""
+    return quantity(key[1]).kind is not Kind.GAUGE or key[1] in GAUGES
+
+
+def united(spans: Iterable[tuple[SeriesKey, Span]]) -> dict[SeriesKey, Span]:
+    """Of each series one span that holds all of its spans."""
+    found: dict[SeriesKey, Span] = {}
+    for key, (low, high) in spans:
+        before = found.get(key, (low, high))
+        found[key] = (min(low, before[0]), max(high, before[1]))
+    return found
+
+
+class Settler:
+    """Settles series of one store; reads only."""
+
+    def __init__(self, source: StoreSource, entries: Iterable[Entered] | None = None) -> None:
+        self.source = source
+        self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
+        self.book = CorrectionBook(source.entries.entries() if entries is None else entries)
+
+    def settle(self, touched: Touched) -> Iterator[dict[SeriesKey, Settled]]:
+        """Settle again what touched spans [ms UTC] can have changed, a month at a time."""
+        keys = {key: span for key, span in self._swapped_too(touched).items() if is_settled(key)}
+        while keys:
+            start = min(low for low, _ in keys.values())
+            end = start + WINDOW_MS
+            now = {key: (low, min(high, end)) for key, (low, high) in keys.items() if low < end}
+            yield self._window(now)
+            keys = {key: (max(low, end), high) for key, (low, high) in keys.items() if high >= end}
+
+    def _swapped_too(self, touched: Touched) -> dict[SeriesKey, Span]:
+        """Where a direction was corrected, each register may count for the other."""
+        others = [(one, span) for key, span in touched.items() for one in self._sources(key)]
+        return united([*touched.items(), *others])
+
+    def _sources(self, key: SeriesKey) -> list[SeriesKey]:
+        other = opposite(key[1]) if self.book.of(key).directions else None
+        return [key] if other is None else [key, (key[0], other)]
+
+    def extent(self, key: SeriesKey) -> Span | None:
+        """From the first reading of a series to the last, those that people took included [ms UTC]."""
+        ends = [self.source.ranges([key], at, at + 1)[key].time_ms.tolist() for at in (0, 2**53)]
+        times = [*ends[0], *ends[1], *self.book.of(key).taken]
+        return (min(times), max(times)) if times else None
+
+    def _window(self, touched: Touched) -> dict[SeriesKey, Settled]:
+        # the context of a change on both sides of the quarter-hours it reaches into
+        margin = max(self._margin(key, high) for key, (_, high) in touched.items())
+        span = (min(low for low, _ in touched.values()) - margin, max(high for _, high in touched.values()) + margin)
+        wanted = dict.fromkeys(one for key in touched for one in self._sources(key))
+        columns = self.source.ranges(wanted, span[0], span[1])
+        return {key: self._one(key, columns, span, touched[key]) for key in touched}
+
+    def _margin(self, key: SeriesKey, at_ms: int) -> int:
+        infos = [info for info in self.infos.get(key, ()) if info.valid_from_ms <= at_ms]
+        cadence_ms = infos[-1].cadence_ms if infos else QUARTER_MS
+        return 2 * QUARTER_MS + 2 * (CONTEXT + 1) * cadence_ms
+
+    def _one(self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span) -> Settled:
+        kind, found = quantity(key[1]).kind, self.book.of(key)
+        if kind is Kind.COUNTER:
+            return self._counter(key, columns, span, touched)
+        readings = apply(columns[key], found)
+        if kind is Kind.GAUGE:
+            at = _quarters(touched)
+            return Settled(at, means(readings).within(*at), None, ())
+        at = _quarters(_reached(readings, touched))
+        told = flagged(amounts(amounts_corrected(readings, found)), (), found, (), ())
+        return Settled(at, told.within(*at), None, ())
+
+    def _counter(self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span) -> Settled:
+        reads, affected = self._gather(key, columns, span, touched)
+        own, infos, found = reads[0], self.infos.get(key, []), self.book.of(key)
+        cuts = [segments(read.columns, loosened(read.infos, found.multipliers), read.exchanges) for read in reads]
+        registers = [Register(cut.segments, read.infos) for cut, read in zip(cuts, reads, strict=True)]
+        parts = registers[0].segments if found == NOTHING else corrected(registers[0], registers[-1], found)
+        counted = list(zip(cuts, (False, True), strict=False))
+        items = [item for cut, swapped in counted for item in cut.open_items if found.swaps(item.before_ms) == swapped]
+        judged = [one for cut, swapped in counted for one in cut.judged if found.swaps(one.before_ms) == swapped]
+        told = spread(Segments(tuple(parts), tuple(items), judged=tuple(judged)), infos)
+        taken = {time_ms for read in reads for time_ms in read.taken}
+        breaks = [one.time_ms for read in reads for one in read.exchanges]
+        intervals, tail = (flagged(one, parts, found, taken, breaks) for one in (told.intervals, told.tail))
+        explained = {reset.before_ms: reset.entry for reset in own.found.resets}
+        ended = all(read.ended for read in reads)
+        inside = tuple(item for item in items if affected[0] <= item.before_ms < affected[1])
+        return Settled(affected, intervals.within(*affected), tail if ended else None, inside, explained)
+
+    def _gather(
+        self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span
+    ) -> tuple[list["_Read"], Span]:
+        """Readings of a series, and of its opposite where that counts, wide enough for what a change affects."""
+        sources, step = self._sources(key), self._margin(key, touched[1])
+        while True:
+            reads = [self._read(one, columns[one], span) for one in sources]
+            spans = [read.affected(touched) for read in reads]
+            affected = (min(low for low, _ in spans), max(high for _, high in spans))
+            wider = (min(read.low(affected[0], step) for read in reads), max(r.high(affected[1], step) for r in reads))
+            if wider == span:
+                return reads, affected
+            span, step = wider, 2 * step
+            columns = self.source.ranges(sources, *span)
+
+    def _read(self, key: SeriesKey, raw: Columns, span: Span) -> "_Read":
+        found = self.book.of(key)
+        exchanges = declared(raw, found)
+        return _Read(bracketed(apply(raw, found, exchanges), *span), span, found, exchanges, self.infos.get(key, []))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Corrected readings of a span with the nearest one on either side."""
+
+    columns: Columns
+    span: Span
+    found: Corrections
+    exchanges: Sequence[Exchange]
+    infos: Sequence[SeriesInfo]
+
+    @property
+    def times(self) -> Int:
+        """When there is a reading that counts [ms UTC]."""
+        return np.asarray(self.columns.time_ms[self.columns.quality != Quality.INVALID], np.int64)
+
+    @property
+    def taken(self) -> set[int]:
+        """When people vouch for a reading [ms UTC]."""
+        return {*self.found.taken, *(one.time_ms for one in self.exchanges)}
+
+    @property
+    def ended(self) -> bool:
+        """Whether no later reading exists: a bracketing one would be here."""
+        times = self.columns.time_ms
+        return len(times) == 0 or bool(times[-1] < self.span[1])
+
+    def low(self, affected: int, step: int) -> int:
+        """From where to read so that there is context before an instant: the present start if that is enough."""
+        times = self.columns.time_ms
+        begun = len(times) == 0 or times[0] >= self.span[0]
+        if begun or np.count_nonzero(self.times < affected) >= CONTEXT:
+            return self.span[0]
+        first = int(times[0])
+        return (self.found.bad(first) or (first,))[0] - step
+
+    def high(self, affected: int, step: int) -> int:
+        """The same after an instant."""
+        if self.ended or np.count_nonzero(self.times >= affected) >= CONTEXT:
+            return self.span[1]
+        last = int(self.columns.time_ms[-1])
+        return (self.found.bad(last) or (last, last))[1] + step
+
+    def affected(self, touched: Span) -> Span:
+        """The quarter-hours that a change in a span can have altered."""
+        times, (low, high) = self.times, touched
+        if len(times):
+            first = max(int(np.searchsorted(times, low)) - CONTEXT, 0)
+            last = min(int(np.searchsorted(times, high, side="right")) + CONTEXT, len(times) - 1)
+            low, high = min(low, int(times[first])), max(high, int(times[last]))
+        return low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS
+
+
+def _quarters(span: Span) -> Span:
+    return span[0] // QUARTER_MS * QUARTER_MS, span[1] // QUARTER_MS * QUARTER_MS + QUARTER_MS
+
+
+def _reached(readings: Columns, touched: Span) -> Span:
+    """A span with the whole of the amounts that reach into it."""
+    if readings.end_ms is None:
+        return touched
+    over = (readings.time_ms <= touched[1]) & (readings.end_ms > touched[0])
+    low, high = readings.time_ms[over], readings.end_ms[over]
+    return min([touched[0], *low.tolist()]), max([touched[1], *high.tolist()])
