@@ -245,7 +245,7 @@ def _faults(document: Document, error: ValidationError, names: Collection[str]) 
 
 def _mend(kind: str, key: str, names: Collection[str]) -> str:
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(key, names, n=1)
+        near = difflib.get_close_matches(key, names, n=1, cutoff=0.75)
         return f"is it {near[0]}?" if near and near[0] != key else "remove the key, it does not belong here"
     mends = {
         "missing": "add the key", "string_pattern_mismatch": "letters, digits and _ . - only, at most 64",

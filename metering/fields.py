@@ -4,8 +4,9 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any
+from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from metering.config import Strict
 
@@ -49,6 +50,13 @@ def _name(text: Any) -> Any:
     return {"zh": text, "en": text} if isinstance(text, str) else text
 
 
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"unknown time zone {name!r}; use an IANA name such as Asia/Shanghai or Etc/GMT-8")
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Duration = Annotated[int, BeforeValidator(duration_ms)]
 Ratio = Annotated[Fraction, BeforeValidator(_fraction), Field(gt=0)]

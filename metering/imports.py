@@ -4,12 +4,11 @@ import codecs
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from metering.config import Document, Fault, Strict
-from metering.fields import Identifier, Number, duration_ms
+from metering.fields import Identifier, Number, Zone, duration_ms
 from metering.quantity import Kind, printed_unit, quantity
 
 INTERVALS = ("day", "month", "year")
@@ -21,6 +20,20 @@ def _several(names: Any) -> Any:
 
 def _interval(text: Any) -> int | str:
     return text if text in INTERVALS else duration_ms(text)
+
+
+def _encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError:
+        raise ValueError(f"unknown encoding {name!r}; use utf-8-sig, gb18030, cp1252 ...") from None
+    return name
+
+
+def _time_format(text: str) -> str:
+    if "%" not in text:
+        raise ValueError(f"time_format {text!r} names no part of a time; write such as %d/%m/%Y %H:%M")
+    return text
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
@@ -104,14 +117,14 @@ class ImportSection(Strict):
     """How to read one kind of CSV file; what is odd in it is declared, never guessed."""
 
     id: Identifier = "file"
-    encoding: str = "utf-8-sig"
+    encoding: Annotated[str, AfterValidator(_encoding)] = "utf-8-sig"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     header_line: int = Field(default=1, ge=1)
     absent: tuple[str, ...] = ("",)  # what the file writes where it has no value
-    timezone: str = ""  # of the stamps; empty = the site's
+    timezone: Zone = ""  # of the stamps; empty = the site's
     time_columns: Names = Field(alias="time_column")  # several are joined by a blank
-    time_format: str  # as in Python's strptime
+    time_format: Annotated[str, AfterValidator(_time_format)]  # as in Python's strptime
     interval: Interval  # [ms]; or "day", "month", "year": a calendar interval, named by any instant in it
     stamp: Literal["start", "end"] = "end"
     midnight: Literal["as_written", "end_of_day"] = "as_written"  # end_of_day: 00:00 of a date closes that date
@@ -126,15 +139,7 @@ class ImportSection(Strict):
         return tuple(dict.fromkeys([*(c.column for c in self.columns), *checked]))
 
     @model_validator(mode="after")
-    def _readable(self) -> "ImportSection":
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise ValueError(f"unknown encoding {self.encoding!r}; use utf-8-sig, gb18030, cp1252 ...") from None
-        if self.timezone and self.timezone not in available_timezones():
-            raise ValueError(f"unknown time zone {self.timezone!r}; use an IANA name such as Etc/GMT-8")
-        if "%" not in self.time_format:
-            raise ValueError(f"time_format {self.time_format!r} names no part of a time; write such as %d/%m/%Y %H:%M")
+    def _stamp_names_it(self) -> "ImportSection":
         if isinstance(self.interval, str) and self.stamp == "end":
             raise ValueError(f"with `interval: {self.interval}` the stamp names it; write `stamp: start`")
         return self

@@ -5,12 +5,12 @@ from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
 from metering.config import ConfigError, Document, Strict, read, validate, without_faults
-from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text
+from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text, Zone
 from metering.imports import ImportSection
 from metering.site import MeteringPoint, Role, Site
 from metering.sitechecks import cross_faults, declared
@@ -34,17 +34,11 @@ class SiteSection(Strict):
 
     id: Identifier
     name: Named = Name()
-    timezone: str
+    timezone: Zone
     grid: GridSection = GridSection()
     fiscal_year_start: int = Field(default=1, ge=1, le=12)
     currency: str = "CNY"
     languages: tuple[str, ...] = ("zh", "en")
-
-    @model_validator(mode="after")
-    def _zone_exists(self) -> "SiteSection":
-        if self.timezone not in available_timezones():
-            raise ValueError(f"unknown time zone {self.timezone!r}; use an IANA name such as Asia/Shanghai")
-        return self
 
 
 class StoreSection(Strict):
