@@ -17,7 +17,8 @@ Mask = NDArray[np.bool_]
 HEADROOM = Fraction(12, 10)  # a load may exceed its rated power by this much before a jump is doubted (reliability M1)
 POWER_FACTOR = 2  # sampled power is weak evidence: it refutes only what is off by more than this
 POWER_STEPS = 100  # and by more than this many register steps
-LOOK_AHEAD = 4  # readings in which a dip or spike must heal to count as a glitch
+LOOK_AHEAD = 20  # readings in which a dip or spike must heal to count as a glitch
+NEAR_END = 95  # [%] without a bound, a rollover is believed only this near the register's end
 BURST, BURST_STEPS = 1000, 100_000  # without a bound: a rise so many times its neighbours', and so many steps
 COVERED = Fraction(9, 10)  # power readings count where they cover this much of the time
 
@@ -117,13 +118,36 @@ class Limits:
         if by_rating is not None and not self._is_long(before_ms, after_ms):
             return by_rating  # in everyday pairs a wrong power scale must not refute the counter
         told = self.told(before_ms, after_ms)
-        by_power = None if told is None else POWER_FACTOR * told + POWER_STEPS * step + 1
+        by_power = None if told is None else self.by_power(told, step)
         return min((x for x in (by_rating, by_power) if x is not None), default=None)
+
+    @staticmethod
+    def by_power(told: int, step: int) -> int:
+        """The most that power readings which add up to `told` leave room for [micro]."""
+        return POWER_FACTOR * told + POWER_STEPS * step + 1
 
     def least(self, before_ms: int, after_ms: int, value: int) -> int:
         """The least that the power readings let it rise [micro]; 0 without them."""
         told = self.told(before_ms, after_ms)
         return 0 if told is None else max(told // POWER_FACTOR - POWER_STEPS * self.slack(after_ms, value), 0)
+
+    def turns(self, before_ms: int, before: int, after_ms: int, after: int) -> list[int]:
+        """How often the register may have passed its end between two readings, by all that is known; two suffice."""
+        modulus, rise, slack = self.modulus(after_ms), after - before, self.slack(before_ms, before)
+        if modulus is None or -slack <= rise < 0:
+            return []
+        most = self.most(before_ms, after_ms, modulus)
+        if most is None:
+            near = before * 100 >= NEAR_END * modulus and after * 100 <= (100 - NEAR_END) * modulus
+            return [1] if near else []
+        first, told = 0 if rise >= 0 else 1, self.told(before_ms, after_ms)
+        if told is not None:
+            nearest = max(first, (2 * (told - rise) + modulus) // (2 * modulus))
+            if abs(rise + nearest * modulus - told) * 10 <= told and 5 * modulus > told:
+                return [nearest]  # the turn before and the next would be off by more than a tenth
+            most = min(most, self.by_power(told, slack))
+        least = self.least(before_ms, after_ms, modulus)
+        return [n for n in range(first, first + 3) if least <= rise + n * modulus <= most][:2]
 
     def _is_long(self, before_ms: int, after_ms: int) -> bool:
         info = self.info(after_ms)

@@ -16,7 +16,6 @@ __all__ = ["LOOK_AHEAD", "Exchange", "OpenItem", "Segment", "Segments", "segment
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-NEAR_END = 95  # [%] without a bound, a rollover is believed only this near the register's end
 SMALL_STEPS = 32  # a fall of no more steps than this that heals is a dip
 TEN_YEARS_MS = 3653 * 86_400_000
 
@@ -169,18 +168,7 @@ class _Cutter:
         return -self._slack(i) <= rise and not refuted and (most is None or rise <= most)
 
     def _turns(self, i: int) -> list[int]:
-        """How often the register may have passed its end between i and i + 1, by all that bounds it; two are enough."""
-        before_ms, after_ms = int(self.times[i]), int(self.times[i + 1])
-        modulus, rise, slack = self.limits.modulus(after_ms), self._rise(i, i + 1), self._slack(i)
-        if modulus is None or -slack <= rise < 0:
-            return []
-        most = self.limits.most(before_ms, after_ms, modulus)
-        if most is None:
-            near = self.values[i] * 100 >= NEAR_END * modulus and self.values[i + 1] * 100 <= (100 - NEAR_END) * modulus
-            return [1] if near else []
-        least = self.limits.least(before_ms, after_ms, modulus)
-        first = 0 if rise >= 0 else 1
-        return [n for n in range(first, first + 3) if least <= rise + n * modulus <= most][:2]
+        return self.limits.turns(*self._pair(i, i + 1))
 
     def _roll_over(self, i: int, turns: int) -> int:
         modulus = self.limits.modulus(int(self.times[i + 1])) or 0
@@ -207,23 +195,33 @@ class _Cutter:
         return range(i + 2, min(i + 2 + LOOK_AHEAD, len(self.times)))
 
     def _set_aside(self, i: int) -> int | None:
-        """Readings near i that the others refute are dropped; the index to go on from, None where doubt remains."""
+        """Readings near i that the others refute are dropped; the index to go on from, None where doubt remains.
+
+        A fall of a few digits that nothing refutes is let stand: no other register shows so nearly the same.
+        """
         small = 0 < -self._rise(i, i + 1) <= SMALL_STEPS * self._slack(i)
         verdict = Verdict.HEALED_DIP if small else Verdict.GLITCH
+        for k in range(i - 1, max(i - LOOK_AHEAD, self.start) - 1, -1):
+            if self.good[k] and self._stood_still(k, i):
+                return self._drop(k, k + 1, i + 1, Verdict.CAUGHT_UP)
         for j in self._following(i):
             if self._goes_on(i, j):
                 both = self._is_bounded(j) and self._is_plausible(i + 1, j) and self._may_be_reset(i)
                 return None if both else self._drop(i, i + 1, j, verdict)
         for k in range(i - 1, max(i - LOOK_AHEAD, self.start) - 1, -1):
             if self.good[k] and self._was_peak(k, i):
-                return self._drop(k, k + 1, i + 1, self._peak_verdict(k, i, verdict))
-        return None
+                return self._drop(k, k + 1, i + 1, verdict)
+        return self._note(i, i + 1, Verdict.NOISE) if small else None
 
     def _goes_on(self, i: int, j: int) -> bool:
         """Whether the register goes on from i at j, leaving out what is between."""
         if not self._is_plausible(i, j):
             return False
-        return not self.bursts[i] or 0 <= self._rise(i, j) * BURST <= self._rise(i, i + 1)
+        if self.bursts[i]:
+            return 0 <= self._rise(i, j) * BURST <= self._rise(i, i + 1)
+        fell = -self._rise(i, i + 1)
+        # where nothing bounds the rise, it must come back at once: a register that began again climbs step by step
+        return self._is_bounded(j) or fell <= SMALL_STEPS * self._slack(i) or 2 * self._rise(j - 1, j) >= fell
 
     def _is_bounded(self, j: int) -> bool:
         return self.limits.rated_kw(int(self.times[j])) is not None
@@ -233,17 +231,17 @@ class _Cutter:
         most = self._most(i, i + 1)
         return self._rise(i, i + 1) > 0 or most is None or int(self.values[i + 1]) <= most
 
-    def _was_peak(self, k: int, i: int) -> bool:
-        """Whether k+1..i stood out over a register that goes on from k at i + 1, or stood still until it caught up."""
-        if self._rise(i, i + 1) > 0:
-            return self._rise(k, i) == 0 and self._is_plausible(k, i + 1)
-        if not self._is_plausible(k, i + 1) or (self._is_bounded(i + 1) and self._may_be_reset(i)):
-            return False
-        small = -self._rise(i, i + 1) <= SMALL_STEPS * self._slack(i)
-        return small or self._is_bounded(i + 1) or self._rise(k, i + 1) * 10 <= self._rise(k, i)
+    def _stood_still(self, k: int, i: int) -> bool:
+        """Whether k..i repeat one value that i + 1 then makes up for."""
+        return self._rise(i, i + 1) > 0 and self._rise(k, i) == 0 and self._is_plausible(k, i + 1)
 
-    def _peak_verdict(self, k: int, i: int, otherwise: Verdict) -> Verdict:
-        return Verdict.CAUGHT_UP if self._rise(k, i) == 0 else otherwise
+    def _was_peak(self, k: int, i: int) -> bool:
+        """Whether k+1..i stood out above a register that goes on from k at i + 1."""
+        fell = -self._rise(i, i + 1)
+        if fell < 0 or not self._is_plausible(k, i + 1) or (self._is_bounded(i + 1) and self._may_be_reset(i)):
+            return False
+        small = fell <= SMALL_STEPS * self._slack(i)
+        return small or self._is_bounded(i + 1) or self._rise(k, i + 1) * 10 <= self._rise(k, i)
 
     def _drop(self, before: int, first: int, after: int, verdict: Verdict) -> int:
         """Set readings first..after-1 aside; `before` and `after` are the good ones on either side."""
