@@ -6,7 +6,7 @@ import typer
 
 from metering.config import EXIT_CONFIG, ConfigError
 from metering.store import StoreError
-from zcf.commands import answers, bringing, commissioning, demonstration, measurements, processes
+from zcf.commands import answers, bringing, commissioning, demonstration, grafana, measurements, processes
 from zcf.supervisor import ChildError, die_with_parent
 
 EXIT_FAILED = 1
@@ -40,6 +40,7 @@ for room in (demonstration, commissioning, processes, bringing, answers):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")
+app.add_typer(grafana.app, name="grafana")
 
 
 def main() -> None:
