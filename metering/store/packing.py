@@ -4,6 +4,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from metering.quantity import Kind, quantity
@@ -56,6 +57,7 @@ def dump_group(group: PollGroup) -> str:
     }, separators=(",", ":"), sort_keys=True)  # fmt: skip
 
 
+@lru_cache(maxsize=4096)  # the live page asks for the same groups every second
 def load_group(text: str) -> PollGroup:
     """The inverse of dump_group."""
     body = json.loads(text)
