@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from metering.config import ConfigError, Document, Strict, read, validate, without_faults
 from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text, Zone
+from metering.hours import ShiftSection, TariffSection
 from metering.imports import ImportSection
 from metering.site import MeteringPoint, Role, Site
 from metering.sitechecks import cross_faults, declared
@@ -145,6 +146,10 @@ class SiteFile(Strict):
     factors: tuple[DeclaredFactor, ...] = ()
     remainder: Literal["excluding_market_traded_non_fossil", "average"] = "excluding_market_traded_non_fossil"
     standards: tuple[str, ...] = ()
+    tariff: TariffSection | None = None
+    shifts: tuple[ShiftSection, ...] = ()
+    holidays: tuple[date, ...] = ()
+    workdays: tuple[date, ...] = ()  # weekends or holidays that are worked to make up for others
     facts: dict[str, float] = Field(default_factory=dict)  # declared numbers: added_value, floor_area ...
     evidence: tuple[dict[str, Any], ...] = ()
     instruments: tuple[dict[str, Any], ...] = ()
