@@ -149,7 +149,6 @@ def live(port: int) -> dict[str, Any]:
 @pytest.fixture
 def flux() -> Iterator[FakeFlux]:
     found = FakeFlux()
-    found.start()
     yield found
     found.stop()
 
