@@ -1,16 +1,18 @@
 """The collector: one task a Modbus link, one session an MQTT broker, one thread that commits; epoch after epoch."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import structlog
 
 from collector.clock import EpochClock
 from collector.committer import Committer
 from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
-from collector.feed import Feed
+from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
+from collector.notify import Pulse
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
@@ -19,6 +21,7 @@ from metering.reading import GapReason
 _OPEN_S = 2.0  # how long the first reads wait for connections
 _WATCH_S = 0.5
 _FINISH_S = 1.0  # how long polls at work may go on after a stop
+_CHANGE_S = 0.25  # and at least after a new wiring, where they may go on for their cadence
 _CLOSE_S = 1.0
 _GOODBYE_S = 0.5
 _STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
@@ -28,65 +31,136 @@ class Collector:
     """Reads everything a site's links reach into one store, until told to stop."""
 
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
-        self._wired = [link for link in links if any(device.groups for device in link.devices)]
+        self._wired = _at_work(links)
         self._committer, self._name = committer, name
+        self._gates: dict[_Line, Gate] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._links: list[ModbusLink] = []
+        self._next: tuple[WiredLink, ...] | None = None
+        self._rewire, self._rewired = asyncio.Event(), asyncio.Event()
         self._log = structlog.get_logger("collector")
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
-        gates = {wired.link.id: _gate(wired) for wired in self._wired if wired.link.type == "tcp"}
-        opening = {asyncio.create_task(gate.open_if_possible()) for gate in gates.values()}
-        if opening:  # else the first tick of a slow connection would cost its neighbours theirs
-            await asyncio.wait(opening, timeout=_OPEN_S)
-        why_down: GapReason | None = None
+        await self._open(self._wired)
+        clock = EpochClock()
+        why: GapReason | None = None
         try:
             while not stop.is_set():
-                await self._run_epoch(gates, stop, ready, why_down)
-                why_down = GapReason.TIME_UNCERTAIN
+                stop_ms, why = await self._run_epoch(stop, ready, why, clock)
+                clock = clock.onward(stop_ms) if why is GapReason.MAINTENANCE else EpochClock()
+                ready = _nothing
         finally:
-            for task in opening:
+            for task in self._opening:
                 task.cancel()
-            for gate in gates.values():
+            for gate in self._gates.values():
                 gate.close()
 
+    async def rewire(self, links: Iterable[WiredLink]) -> tuple[str, ...]:
+        """Go on with these links, in a new epoch; the devices that changed, none of which: nothing happens.
+
+        The new connections are made while the old reads go on; links that stay keep theirs.
+        """
+        wired = _at_work(links)
+        changed = changed_devices(self._wired, wired)
+        if changed:
+            await self._open(wired)
+            self._next = wired
+            self._rewired.clear()
+            self._rewire.set()
+            await self._rewired.wait()
+        return changed
+
+    def pulses(self) -> Iterator[Pulse]:
+        """How far each loop has got, for the watchdog."""
+        yield self._committer.pulse
+        for link in self._links:
+            yield link.pulse
+
+    async def _open(self, links: Iterable[WiredLink]) -> None:
+        """Connect ahead, else the first tick of a slow connection would cost its neighbours theirs.
+
+        Not where the old wiring still holds the address: many devices take one connection alone.
+        """
+        taken = {line.address for line in self._gates}
+        opening = set()
+        for line in (_line(wired) for wired in links if wired.link.type == "tcp"):
+            if line not in self._gates:
+                self._gates[line] = Gate(line.host, line.port, connect_delay_s=line.connect_delay_s)
+                if line.address not in taken:
+                    opening.add(asyncio.create_task(self._gates[line].open_if_possible()))
+        if opening:
+            _, self._opening = await asyncio.wait(opening, timeout=_OPEN_S)
+
+    def _adopt(self) -> None:
+        """What was asked for becomes what is; connections that nobody uses any more are closed."""
+        if self._next is not None:
+            self._wired, self._next = self._next, None
+            used = {_line(wired) for wired in self._wired}
+            for line in self._gates.keys() - used:
+                self._gates.pop(line).close()
+        self._rewire.clear()
+
     async def _run_epoch(
-        self, gates: Mapping[str, Gate], stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None
-    ) -> None:
-        clock = EpochClock()
-        groups = [group for link in self._wired for device in link.devices for group in device.groups]
-        opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
-        epoch = await asyncio.wrap_future(opening)
-        links = [
-            self._link(wired, gates[wired.link.id], epoch, clock) for wired in self._wired if wired.link.type == "tcp"
+        self, stop: asyncio.Event, ready: Callable[[], None], why_down: GapReason | None, clock: EpochClock
+    ) -> tuple[int, GapReason]:
+        """One span in which the schedule is fixed; when it ended, and why another one begins."""
+        self._adopt()
+        epoch = await self._begin(clock, why_down)
+        self._links = [
+            self._link(wired, epoch, clock, why_down is GapReason.MAINTENANCE)
+            for wired in self._wired
+            if wired.link.type == "tcp"
         ]
         sessions = [self._session(wired, epoch, clock) for wired in self._wired if wired.link.type == "mqtt"]
-        tasks = [asyncio.create_task(link.run()) for link in links]
+        tasks = [asyncio.create_task(link.run()) for link in self._links]
         for session in sessions:
             session.start()
-        if (ahead_ms := max(epoch.newest_ms.values(), default=0) - epoch.start_ms) > _STEP_MS:
-            self._log.error("clock_behind_the_newest_reading", by_ms=ahead_ms)
-        self._log.info("collecting", epoch=epoch.id, links=len(self._wired), groups=len(groups))
         ready()
+        self._rewired.set()
+        why = GapReason.COLLECTOR_DOWN_CLEAN
         try:
-            await self._watch(stop, tasks, sessions, clock)
+            why = await self._watch(stop, tasks, sessions, clock)
         finally:
             stop_ms = clock.now_ms()
             for session in sessions:
                 session.halt()
-            await _wind_down(links, tasks, stop_ms)
-            await self._close(epoch, links, stop_ms)
+            await _wind_down(self._links, tasks, stop_ms, self._finish_s(why))
+            await self._close(epoch, stop_ms, why)
             await asyncio.gather(*(asyncio.to_thread(session.close, _GOODBYE_S) for session in sessions))
+        return stop_ms, why
 
-    def _link(self, wired: WiredLink, gate: Gate, epoch: Epoch, clock: EpochClock) -> ModbusLink:
+    def _finish_s(self, why: GapReason) -> float:
+        """How long polls at work may go on; at a new wiring the other links wait for them [s]."""
+        if why is not GapReason.MAINTENANCE:
+            return _FINISH_S
+        cadences = (unit.shortest_ms / 1000 for link in self._links for unit in link.units)
+        return min(_FINISH_S, max(_CHANGE_S, min(cadences, default=_CHANGE_S)))
+
+    async def _begin(self, clock: EpochClock, why_down: GapReason | None) -> Epoch:
+        groups = [group for link in self._wired for device in link.devices for group in device.groups]
+        opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
+        epoch = await asyncio.wrap_future(opening)
+        if (ahead_ms := max(epoch.newest_ms.values(), default=0) - epoch.start_ms) > _STEP_MS:
+            self._log.error("clock_behind_the_newest_reading", by_ms=ahead_ms)
+        self._log.info("collecting", epoch=epoch.id, links=len(self._wired), groups=len(groups))
+        return epoch
+
+    def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock, changing: bool) -> ModbusLink:  # noqa: FBT001
         units = []
         for device in wired.devices:
             feeds = {}
             for group in device.groups:
                 number = epoch.numbers[group.group]
-                tracks = tracks_of(group, number, epoch.start_ms)
-                feeds[number] = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms.get(number, 0))
+                due = tracks_of(group, number, epoch.start_ms)
+                tracks = [track.from_newest(clock.now_ms()) for track in due] if changing else due
+                feed = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms.get(number, 0))
+                for track, whole in zip(tracks, due, strict=True):
+                    if track.first > whole.first:  # the changeover took so long
+                        feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))
+                feeds[number] = feed
             units.append(Unit(device, feeds))
-        return ModbusLink(wired, units, gate, clock)
+        return ModbusLink(wired, units, self._gates[_line(wired)], clock)
 
     def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
         inboxes = []
@@ -101,48 +175,82 @@ class Collector:
 
     async def _watch(
         self, stop: asyncio.Event, tasks: list["asyncio.Task[None]"], sessions: list[MqttSession], clock: EpochClock
-    ) -> None:
-        """Until stopped or the clock was set forward; a task or thread that ends by itself ends the collector."""
-        stopped = asyncio.create_task(stop.wait())
+    ) -> GapReason:
+        """Until something ends the epoch; what.
+
+        That is a stop, a new wiring, the clock set forward; a task or thread that ends by itself ends the collector.
+        """
+        words = {asyncio.create_task(event.wait()) for event in (stop, self._rewire)}
         try:
             while True:
-                done, _ = await asyncio.wait({stopped, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)
-                for task in done - {stopped}:
+                done, _ = await asyncio.wait({*words, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+                for task in set(tasks) & done:
                     task.result()
                 if not self._committer.alive or not all(session.alive for session in sessions):
                     raise RuntimeError("the committing thread or a broker's thread has ended")
-                if stopped in done:
-                    return
+                if stop.is_set():
+                    return GapReason.COLLECTOR_DOWN_CLEAN
+                if self._rewire.is_set():
+                    return GapReason.MAINTENANCE
                 if (step_ms := clock.stepped_ms()) > _STEP_MS:
                     self._log.warning("clock_set_forward", by_ms=step_ms)
-                    return
+                    return GapReason.TIME_UNCERTAIN
         finally:
-            stopped.cancel()
+            for word in words:
+                word.cancel()
 
-    async def _close(self, epoch: Epoch, links: list[ModbusLink], stop_ms: int) -> None:
-        feeds = [feed for link in links for unit in link.units for feed in unit.feeds.values()]
+    async def _close(self, epoch: Epoch, stop_ms: int, why: GapReason) -> None:
+        feeds = [feed for link in self._links for unit in link.units for feed in unit.feeds.values()]
         for feed in feeds:
             feed.flush()
         next_ticks = {track: tick for feed in feeds for track, tick in feed.next_ticks.items()}
-        closing = self._committer.call(
-            lambda writer: close_epoch(writer, epoch.id, epoch.start_ms, next_ticks, stop_ms)
-        )
+        reason = why if why is GapReason.MAINTENANCE else GapReason.COLLECTOR_DOWN_CLEAN
+        closing = self._committer.call(lambda writer: close_epoch(writer, epoch, next_ticks, stop_ms, reason))
         try:
             await asyncio.wait_for(asyncio.wrap_future(closing), _CLOSE_S)
         except TimeoutError:
             self._log.error("epoch_not_closed", epoch=epoch.id)
 
 
-async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"], stop_ms: int) -> None:
+async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"], stop_ms: int, finish_s: float) -> None:
     """Let what was due before the stop be read, for a moment; then break it off."""
     for link in links:
         link.halt(stop_ms)
     if tasks:
-        await asyncio.wait(tasks, timeout=_FINISH_S)
+        await asyncio.wait(tasks, timeout=finish_s)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _gate(wired: WiredLink) -> Gate:
-    return Gate(wired.link.host, wired.link.port, connect_delay_s=wired.connect_delay_s)
+class _Line(NamedTuple):
+    """What makes a connection what it is."""
+
+    link: str
+    host: str
+    port: int
+    connect_delay_s: float
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it goes."""
+        return (self.host, self.port)
+
+
+def _line(wired: WiredLink) -> _Line:
+    return _Line(wired.link.id, wired.link.host, wired.link.port, wired.connect_delay_s)
+
+
+def _at_work(links: Iterable[WiredLink]) -> tuple[WiredLink, ...]:
+    return tuple(link for link in links if any(device.groups for device in link.devices))
+
+
+def _nothing() -> None:
+    pass
+
+
+def changed_devices(before: Iterable[WiredLink], after: Iterable[WiredLink]) -> tuple[str, ...]:
+    """The devices that are new, gone, or not read as before."""
+    old = {device.device.id: (wired.link, device) for wired in before for device in wired.devices}
+    new = {device.device.id: (wired.link, device) for wired in after for device in wired.devices}
+    return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))

@@ -21,3 +21,10 @@ class EpochClock:
     def stepped_ms(self) -> int:
         """How far the wall clock was set forward (or back, negative) since the epoch began."""
         return time.time_ns() // 1_000_000 - self.now_ms()
+
+    def onward(self, start_ms: int) -> "EpochClock":
+        """The clock of the next epoch where the wall clock did not step: this one, from an instant on [ms UTC]."""
+        clock = EpochClock()
+        clock._mono_ns = self._mono_ns + 1_000_000 * (start_ms - self.start_ms)
+        clock.start_ms = start_ms
+        return clock

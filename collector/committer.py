@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from collector.notify import Pulse
 from metering.reading import Poll, PollGap, ValueGap
 from metering.store import StoreError
 from metering.store.readings import LedgerKey, ReadingsWriter
@@ -21,6 +22,7 @@ MAX_WAITING = 200_000  # polls kept in memory while the store cannot be written;
 _HURRY = 8  # unacknowledged messages after which a commit is made at once: brokers stop at 20 in flight by default
 _RETRY_S = (0.1, 5.0)
 _LAST_S = 0.5  # for the last commit
+_LONGEST_S = 30.0  # no commit of a sound disk takes longer
 
 
 @dataclass(slots=True)
@@ -50,12 +52,24 @@ class Committer:
         self._hurried = False
         self._failing = False
         self.committed = 0  # polls that are durable
+        self._turns = 0
+        self._writing = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     @property
     def full(self) -> bool:
         """True while no more polls can be kept in memory."""
         return len(self._batch.polls) >= MAX_WAITING
+
+    @property
+    def waiting(self) -> int:
+        """How many polls wait for a commit."""
+        return len(self._batch.polls)
+
+    @property
+    def pulse(self) -> Pulse:
+        """How far it has got, for the watchdog; a try that fails counts, for no restart mends a full disk."""
+        return Pulse("commit", self._turns, self._writing or bool(self._batch), _LONGEST_S)
 
     @property
     def alive(self) -> bool:
@@ -111,11 +125,15 @@ class Committer:
 
     def _run(self) -> None:
         while batch := self._next():
+            self._writing = True
             wait_s = _RETRY_S[0]
             while not self._commit(batch):
+                self._turns += 1
                 time.sleep(wait_s)
                 wait_s = min(2 * wait_s, _RETRY_S[1])
             self._tell(batch)
+            self._turns += 1
+            self._writing = False
 
     def _next(self) -> Batch | None:
         """The next batch, an interval after its first item; None when stopped and empty."""

@@ -1,22 +1,26 @@
-"""The edge daemon: one site file in, readings.db out, until SIGTERM; logs JSON lines to stderr."""
+"""The edge daemon: a site file in, readings.db out, until SIGTERM; SIGHUP reads the file again; logs JSON lines."""
 
 import asyncio
 import json
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from collector.agent import Collector
 from collector.committer import Committer, committing
-from collector.forward import BadLine, start_forwarding
+from collector.forward import BadLine, ForwardThread, start_forwarding
+from collector.metrics import Sources, TalliedWriter, serving
+from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
 from collector.wiring import wire_site
+from metering.config import ConfigError
 from metering.sitefile import SiteConfig, load_site
-from metering.store.readings import writing
 from metering.store.readings_reader import ReadingsReader
 
 _FORWARD_S = 0.5
@@ -47,6 +51,85 @@ def log_as_json() -> None:
     )
 
 
+class Forwarding:
+    """Readings go on to InfluxDB for the length of a block, where the site file says so."""
+
+    def __init__(self, config: SiteConfig, committer: Committer) -> None:
+        self._committer = committer
+        self._stop = threading.Event()
+        self._thread: ForwardThread | None = None
+        self.start(config)
+
+    def start(self, config: SiteConfig) -> None:
+        """Forward from now on by this site file."""
+        self._stop = threading.Event()
+        reader = ReadingsReader(config.store_dir)
+        self._thread = start_forwarding(config, reader, self._acknowledge, self._stop, self._quarantine)
+
+    def close(self) -> None:
+        """Stop; a send that takes longer is sent again by the next start."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_FORWARD_S)
+
+    def pulses(self) -> Iterator[Pulse]:
+        """How far it has got, for the watchdog."""
+        if self._thread is not None:
+            yield self._thread.forwarder.pulse
+
+    def progress(self) -> tuple[int, int] | None:
+        """How many polls are pending and delivered; None where nothing is forwarded."""
+        return self._thread.forwarder.progress() if self._thread is not None else None
+
+    def _acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
+        self._committer.call(lambda writer: writer.acknowledge(sink, lane, first_seq, last_seq)).result()
+
+    def _quarantine(self, sink: str, rows: Iterable[BadLine]) -> None:
+        kept = list(rows)
+        self._committer.call(lambda writer: writer.quarantine(sink, kept)).result()
+
+
+class Reload:
+    """What SIGHUP does: reads the site file again, and changes what is different in it."""
+
+    def __init__(self, config: SiteConfig, collector: Collector, forwarding: Forwarding) -> None:
+        self._config, self._collector, self._forwarding = config, collector, forwarding
+        self._log = structlog.get_logger("reload")
+        self.asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reload whenever asked, one after the other."""
+        while True:
+            await self.asked.wait()
+            self.asked.clear()
+            tell_reloading()
+            try:
+                await self.once()
+            finally:
+                tell("READY=1")
+
+    async def once(self) -> None:
+        """A faulty file changes nothing; what only a start can change is told."""
+        try:
+            config = await asyncio.to_thread(load_site, self._config.path)
+            links = await asyncio.to_thread(wire_site, config)
+        except ConfigError as error:
+            for fault in error.faults:
+                self._log.error("site_file_faulty", fault=str(fault))
+            self._log.error("nothing_reloaded", faults=len(error.faults))
+            return
+        for name in ("store", "metrics"):
+            if getattr(config.file, name) != getattr(self._config.file, name):
+                self._log.warning("needs_a_restart", section=name)
+        changed = await self._collector.rewire(links)
+        sends = (config.file.forward, config.site) != (self._config.file.forward, self._config.site)
+        if sends:
+            await asyncio.to_thread(self._forwarding.close)
+            self._forwarding.start(config)
+        self._config = config
+        self._log.info("reloaded", devices=changed, forward=sends)
+
+
 def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None = None) -> int:
     """Collect until SIGTERM or SIGINT, or for so long [s]; 0 when all that was read is committed.
 
@@ -56,40 +139,51 @@ def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None
     links = wire_site(config)
     log_as_json()
     with (
-        writing(config.store_dir, f"zcf collect {site.name}") as writer,
+        closing(TalliedWriter(config.store_dir, f"zcf collect {site.name}")) as writer,
         committing(writer, config.file.store.commit / 1000) as committer,
-        _forwarding(config, committer),
+        closing(Forwarding(config, committer)) as forwarding,
     ):
-        asyncio.run(_collect(Collector(links, committer, config.site.id), ready, seconds))
+        collector = Collector(links, committer, config.site.id)
+        watchdog = Watchdog(lambda: [*collector.pulses(), *forwarding.pulses()], watchdog_s())
+        sources = Sources(writer.tally, lambda: committer.waiting, forwarding.progress)
+        with serving(config.file.metrics, sources, lambda: watchdog.faults(time.monotonic())):
+            asyncio.run(_collect(collector, watchdog, Reload(config, collector, forwarding), ready, seconds))
     return 0
 
 
-async def _collect(collector: Collector, ready: Callable[[], None], seconds: float | None) -> None:
+async def _collect(
+    collector: Collector, watchdog: Watchdog, reload: Reload, ready: Callable[[], None], seconds: float | None
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if seconds is not None:
-        loop.call_later(seconds, stop.set)
-    await collector.run(stop, ready)
 
-
-@contextmanager
-def _forwarding(config: SiteConfig, committer: Committer) -> Iterator[None]:
-    """Readings go on to InfluxDB for the length of a block, where the site file says so."""
-
-    def acknowledge(sink: str, lane: str, first_seq: int, last_seq: int) -> None:
-        committer.call(lambda writer: writer.acknowledge(sink, lane, first_seq, last_seq)).result()
-
-    def quarantine(sink: str, rows: Iterable[BadLine]) -> None:
-        kept = list(rows)
-        committer.call(lambda writer: writer.quarantine(sink, kept)).result()
-
-    stop = threading.Event()
-    thread = start_forwarding(config, ReadingsReader(config.store_dir), acknowledge, stop, quarantine)
-    try:
-        yield
-    finally:
+    def end() -> None:
+        tell("STOPPING=1")
         stop.set()
-        if thread is not None:
-            thread.join(_FORWARD_S)  # a send that takes longer is sent again by the next start
+
+    def begun() -> None:
+        tell("READY=1")
+        ready()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, reload.asked.set)
+    if seconds is not None:
+        loop.call_later(seconds, end)
+    await _beside([watchdog.run(), reload.run()], collector.run(stop, begun), stop)
+
+
+async def _beside(others: Iterable[Any], main: Any, stop: asyncio.Event) -> None:
+    """Run one beside others that never end; if one of them does, the main one is stopped in good order first."""
+    tasks = [asyncio.create_task(one) for one in others]
+    running = asyncio.create_task(main)
+    try:
+        ended, _ = await asyncio.wait({running, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await running
+        for task in ended:
+            task.result()
+    finally:
+        for task in (running, *tasks):
+            task.cancel()
+        await asyncio.gather(running, *tasks, return_exceptions=True)

@@ -46,12 +46,16 @@ def tracks_of(wired: WiredGroup, number: int, start_ms: int) -> tuple[Track, ...
 
 
 def close_epoch(
-    writer: ReadingsWriter, epoch: int, start_ms: int, next_ticks: Mapping[Track, int], stop_ms: int
+    writer: ReadingsWriter,
+    epoch: Epoch,
+    next_ticks: Mapping[Track, int],
+    stop_ms: int,
+    reason: GapReason = GapReason.COLLECTOR_DOWN_CLEAN,
 ) -> None:
     """End a span that stops in good order; what was due and not read is a gap."""
-    closed = ending(epoch, start_ms, next_ticks, stop_ms, GapReason.COLLECTOR_DOWN_CLEAN)
-    writer.commit(gaps=closed.gaps, ledger={(epoch, *key): tick for key, tick in closed.next_ticks.items()})
-    writer.close_epoch(epoch, closed.stop_ms, clean=True)
+    closed = ending(epoch.id, epoch.start_ms, next_ticks, stop_ms, reason)
+    writer.commit(gaps=closed.gaps, ledger={(epoch.id, *key): tick for key, tick in closed.next_ticks.items()})
+    writer.close_epoch(epoch.id, closed.stop_ms, clean=True)
 
 
 def close_previous(writer: ReadingsWriter, start_ms: int, why_down: GapReason | None = None) -> dict[int, int]:

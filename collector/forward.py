@@ -14,6 +14,7 @@ import structlog
 from collector.delivery import PAUSE_S, Answer, BackOff, Pending, Verdict, verdict
 from collector.influx_sink import InfluxSink, read_token
 from collector.line_protocol import GroupLines
+from collector.notify import Pulse
 from metering.reading import StoredPoll
 from metering.site import Site
 from metering.sitefile import SiteConfig
@@ -23,6 +24,7 @@ from metering.store.readings_reader import ReadingsReader
 LANE: Final = "readings"  # one name for live and backlog, so that their ranges join and the table stays small
 BATCH_POLLS: Final = 500
 IDLE_S: Final = 1.0
+LONGEST_S: Final = 60.0  # a send is broken off well before
 MOST_BAD: Final = 20  # more bad lines in a batch than this are not bad lines but a bad setting: keep them all
 
 Acknowledge = Callable[[str, str, int, int], object]  # ReadingsWriter.acknowledge(sink, lane, first_seq, last_seq)
@@ -81,14 +83,25 @@ class Forwarder:
         self._skip_backlog = 0  # [steps]
         self.state = "starting"
         self.delivered = self.quarantined = 0  # [polls], [lines] since the start
+        self._turns = 0
+        self._resting = True
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until told to stop."""
         try:
             while not stop.is_set():
-                stop.wait(self.step())
+                self._resting = False
+                wait_s = self.step()
+                self._turns += 1
+                self._resting = True
+                stop.wait(wait_s)
         finally:
             self._sink.close()
+
+    @property
+    def pulse(self) -> Pulse:
+        """How far it has got, for the watchdog."""
+        return Pulse("forward", self._turns, not self._resting, LONGEST_S)
 
     def step(self) -> float:
         """At most one batch of each lane; how long to wait before the next step [s]."""
@@ -106,6 +119,11 @@ class Forwarder:
     def pending(self) -> int:
         """How many polls the sink has not got."""
         return self._known().count(self._reader.last_seq())
+
+    def progress(self) -> tuple[int, int]:
+        """How many polls the sink has not got, and has got, as the store says; from any thread."""
+        ranges = self._reader.delivered(self._sink.name)
+        return Pending(ranges).count(self._reader.last_seq()), sum(last - first + 1 for first, last in ranges)
 
     def _known(self) -> Pending:
         if self._pending is None:
@@ -179,6 +197,7 @@ class Forwarder:
         """None where all was taken, the answer where it must be halved; Interrupted where the server takes nothing."""
         body = "".join(text for _, text in lines).encode()
         answer = self._sink.send(body) if body else Answer(204)
+        self._turns += 1
         match verdict(answer):
             case Verdict.DELIVERED:
                 self._batch = min(self._batch + self._batch // 4 + 1, BATCH_POLLS)
@@ -215,19 +234,26 @@ class Forwarder:
         return int(self._clock() * 1000)
 
 
+class ForwardThread(threading.Thread):
+    """A forwarder at work until told to stop."""
+
+    def __init__(self, forwarder: Forwarder, stop: threading.Event) -> None:
+        super().__init__(target=forwarder.run, args=(stop,), name="forward", daemon=True)
+        self.forwarder = forwarder
+
+
 def start_forwarding(
     config: SiteConfig,
     reader: ReadingsReader,
     acknowledge: Acknowledge,
     stop: threading.Event,
     quarantine: Quarantine | None = None,
-) -> threading.Thread | None:
+) -> ForwardThread | None:
     """Forward in a thread of its own where the site file says so; join it after `stop`, before the writer closes."""
     section = config.file.forward
     if section is None:
         return None
     sink = InfluxSink(section, lambda: read_token(os.environ))
-    forwarder = Forwarder(config.site, reader, sink, acknowledge, quarantine)
-    thread = threading.Thread(target=forwarder.run, args=(stop,), name="forward", daemon=True)
+    thread = ForwardThread(Forwarder(config.site, reader, sink, acknowledge, quarantine), stop)
     thread.start()
     return thread

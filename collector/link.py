@@ -9,6 +9,7 @@ import structlog
 
 from collector.clock import EpochClock
 from collector.feed import Cause, Feed
+from collector.notify import Pulse
 from collector.protocols.gate import NoAnswerError, Request
 from collector.protocols.modbus import Gate
 from collector.schedule import QUARTER_MS, Due, Patience, Timetable, link_wait_ms, unit_wait_ms
@@ -18,6 +19,7 @@ from metering.reading import GapReason
 _STALL_MS = 250  # later than this after a timer was due, the process itself was held up
 _LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
 _MARGIN_MS = 50
+_CONNECT_S = 3.0  # a connection takes no longer
 _GUESS_MS = 10.0  # how long a request takes, until answers tell
 _UNIT_AWAY = frozenset({0x0A, 0x0B})  # a gateway's word for a unit that does not answer (Modbus exception codes)
 _SHORTEST_S = 0.1  # no answer is waited for less than this, however short of time the link is
@@ -73,6 +75,7 @@ class ModbusLink:
     def __init__(self, wired: WiredLink, units: list[Unit], gate: Gate, clock: EpochClock) -> None:
         self.units, self._gate, self._clock = units, gate, clock
         self._delay_s = wired.connect_delay_s
+        self._name = wired.link.id
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
         self._owner = {number: unit for unit in units for number in unit.feeds}
         feeds = [feed for unit in units for feed in unit.feeds.values()]
@@ -87,6 +90,16 @@ class ModbusLink:
         self._reopening: asyncio.Task[None] | None = None
         self._nap: asyncio.Future[None] | None = None
         self._halt_ms: int | None = None
+        self._turns = 0
+        # one request of each kind of wait: connection, its delay, the answer; then the same once more
+        self._longest_s = 2 * (_CONNECT_S + self._delay_s + max((u.wired.timeout_s for u in units), default=0)) + 5
+
+    @property
+    def pulse(self) -> Pulse:
+        """How far it has got, for the watchdog."""
+        napping = self._nap is not None and not self._nap.done()
+        late = self._timetable.next_ms() + _LONGEST_MS < self._clock.now_ms()
+        return Pulse(f"poll {self._name}", self._turns, late or not napping, self._longest_s)
 
     async def run(self) -> None:
         """Read what is due until halted, and what was due before that; every picked tick ends in its feed."""
@@ -94,6 +107,7 @@ class ModbusLink:
             while True:
                 now_ms = self._clock.now_ms()
                 due = self._timetable.pick(now_ms if self._halt_ms is None else self._halt_ms - 1, self._behind)
+                self._turns += 1
                 if due is not None:
                     await self._turn(due)
                 elif self._halt_ms is not None:
@@ -178,6 +192,7 @@ class ModbusLink:
             if timeout_s <= 0:
                 raise NoAnswerError(GapReason.OVERRUN, f"the blocks before took {budget_s:g} s")
             words.append(await self._gate.execute(request, timeout_s))
+            self._turns += 1
             took_s = loop.time() - self._gate.asked_at
             if took_s > timeout_s + _STALL_MS / 1000:
                 return None

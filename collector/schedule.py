@@ -6,7 +6,7 @@ epoch in which the wall clock steps is closed and a new one opened, so quarter-h
 
 import math
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from metering.reading import GapReason, Lane, PollGap
@@ -33,6 +33,10 @@ class Track:
     def newest(self, now_ms: int) -> int:
         """The newest tick due at or before an instant; below `first` where there is none."""
         return (now_ms - self.origin_ms) // self.period_ms
+
+    def from_newest(self, now_ms: int) -> "Track":
+        """The same without what was due before the newest tick at an instant."""
+        return replace(self, first=max(self.first, self.newest(now_ms)))
 
     def end(self, stop_ms: int) -> int:
         """The first tick that is not due before an epoch's stop; so many ticks are due: end - first."""

@@ -17,8 +17,8 @@ from metering.site import MeteringPoint, Role, Site
 from metering.sitechecks import cross_faults, declared
 
 __all__ = [
-    "DeclaredFactor", "Device", "Duration", "ForwardSection", "GridSection", "Identifier", "Link", "Name", "Named",
-    "Point", "Ratio", "SiteConfig", "SiteFile", "SiteSection", "StoreSection", "Text", "load_site",
+    "DeclaredFactor", "Device", "Duration", "ForwardSection", "GridSection", "Identifier", "Link", "MetricsSection",
+    "Name", "Named", "Point", "Ratio", "SiteConfig", "SiteFile", "SiteSection", "StoreSection", "Text", "load_site",
 ]  # fmt: skip
 
 
@@ -56,6 +56,13 @@ class ForwardSection(Strict):
     org: str = "zcf"
     bucket: str = "readings"
     results_bucket: str = "results"
+
+
+class MetricsSection(Strict):
+    """Where the collector answers /metrics and /healthz: on this machine alone, whoever else wants it needs a proxy."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: int = Field(default=9109, ge=1, le=65535)
 
 
 class Link(Strict):
@@ -139,6 +146,7 @@ class SiteFile(Strict):
     site: SiteSection
     store: StoreSection = StoreSection()
     forward: ForwardSection | None = None
+    metrics: MetricsSection | None = None
     links: tuple[Link, ...] = ()
     devices: tuple[Device, ...] = ()
     points: tuple[Point, ...] = ()
