@@ -28,8 +28,10 @@ from metering.store.sqlite import snapshot
 T = TypeVar("T")
 _Gaps = tuple[list[PollGap], list[ValueGap]]
 
+# CROSS JOIN keeps the order: last_poll first; left to itself SQLite reads every poll there is
 _LAST_POLLS = (
-    "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l JOIN poll p ON p.time_ms=l.time_ms AND p.grp=l.grp"
+    "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l CROSS JOIN poll p"
+    " ON p.time_ms=l.time_ms AND p.grp=l.grp"
 )
 _LOOK_BACK = 100_000  # polls searched for a column's nearest value: one that never has any must not cost a year
 _BACK = "time_ms < ? ORDER BY time_ms DESC"

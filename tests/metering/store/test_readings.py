@@ -1,5 +1,6 @@
 """readings.db: what is committed is read as columns, twice changes nothing, gaps, ledger, SeriesInfo, delivery."""
 
+import sqlite3
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from metering.reading import GapReason, Lane, PollGap, Quality, ValueGap
 from metering.store import Changes, StoreError, StoreLockedError
-from metering.store.readings import ReadingsWriter, dump_info, load_info, writing
-from metering.store.readings_reader import ReadingsReader
+from metering.store.readings import ReadingsWriter, dump_info, load_info, readings_path, writing
+from metering.store.readings_reader import _LAST_POLLS, ReadingsReader
 from tests.metering.store.conftest import GRID, POWER, group, info, poll
 
 
@@ -124,6 +125,15 @@ def test_a_column_that_never_has_a_value_is_not_sought_for_ever(writer, reader, 
     writer.commit([poll(number, t, t, 1.0 if t == 1000 else None) for t in (1000, 2000, 3000, 4000)])
     assert pairs(reader.ranges([POWER], 3500, 3600)[POWER]) == []
     assert pairs(reader.ranges([POWER], 2500, 2600)[POWER]) == [(1000, 1.0)]
+
+
+def test_the_newest_values_are_found_without_reading_every_poll(tmp_path):
+    """The live page asks every second, for years."""
+    with writing(tmp_path, "a test"):
+        database = sqlite3.connect(readings_path(tmp_path))
+        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {_LAST_POLLS}")]
+        database.close()
+    assert plan == ["SCAN l", "SEARCH p USING INDEX poll_time (time_ms=? AND grp=?)"]
 
 
 ticks = st.lists(
