@@ -130,9 +130,13 @@ def _name(period: str, number: int) -> str:
     return f"closing/{period}/{number}"
 
 
+def _is_month(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text) is not None
+
+
 def check_month(text: str) -> str:
     """A calendar month as it is closed; ValueError otherwise."""
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
+    if not _is_month(text):
         raise ValueError(f"{text!r} is not a month: write 2026-10")
     return text
 
@@ -141,7 +145,9 @@ def freeze_pending(service: FactoryService, writer: ResultsWriter) -> int:
     """Freeze the months whose closing was entered and is not frozen yet; how many."""
     if not service.source.entries.entries("closing"):
         return 0
-    wanted = [e for e in in_force(service.source.entries.entries()) if e.kind == "closing"]
+    wanted = [
+        e for e in in_force(service.source.entries.entries()) if e.kind == "closing" and _is_month(e.body.get("period"))
+    ]
     index = {period: list(done) for period, done in (service.results.mark(INDEX) or {}).items()}
     done = {one["entry"] for of in index.values() for one in of}
     pending = [entry for entry in wanted if entry.id not in done]

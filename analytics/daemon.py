@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from analytics.api import make_app
+from analytics.closing import freeze_pending
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
 from analytics.settlement import bring_up_to_date
@@ -36,12 +37,13 @@ class Settling:
         self._folded = 0
 
     def once(self) -> int:
-        """Settle what came since the last time; how many series were touched."""
+        """Settle what came since the last time and freeze months asked to be closed; how many series were touched."""
         now = self.service.clock()
         touched = bring_up_to_date(self.service.source, self.service.results, self._writer, now)
         if now // DAY_MS != self._folded:
             self._writer.fold(now // DAY_MS * DAY_MS)
             self._folded = now // DAY_MS
+        freeze_pending(self.service, self._writer)
         return touched
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ from metering.store.results import IntervalRows, ResultsReader
 from metering.store.source import StoreSource
 
 NOWHERE = Path("/nonexistent")
+MORE_MS = 24 * 3_600_000  # a stretch of readings asked for is read with so much on either side [ms]
 ALWAYS = (-(2**53), 2**53)  # every series counts as touched at all times [ms UTC]: nothing is taken as settled
 
 
@@ -102,15 +103,25 @@ class Recorder(HeldSource):
         infos = {key: found for key, found in store.infos().items() if key in frozenset(keys)}
         super().__init__({key: empty(key) for key in keys}, infos, store.entries.entries())
         self._store = store
+        self._read: dict[SeriesKey, tuple[int, int]] = {}  # what lies in memory without a hole [ms UTC]
 
     def ranges(
         self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int, *, bracket: bool = True
     ) -> dict[SeriesKey, Columns]:
-        """Readings of the store; kept."""
-        found = self._store.ranges(keys, start_ms, end_ms, bracket=bracket)
-        for key, columns in found.items():
-            self.columns[key] = merge(key, [self.columns.get(key, empty(key)), columns])
-        return found
+        """Readings of the store; kept. The settling asks again and again for a little more: so more is read."""
+        wanted = list(keys)
+        new = [key for key in wanted if not self._holds(key, start_ms, end_ms)]
+        near = [self._read.get(key, (start_ms, end_ms)) for key in new]
+        span = (min([start_ms, *(a for a, _ in near)]) - MORE_MS, max([end_ms, *(b for _, b in near)]) + MORE_MS)
+        if new:
+            for key, columns in self._store.ranges(new, *span).items():
+                self.columns[key] = merge(key, [self.columns.get(key, empty(key)), columns])
+                self._read[key] = span
+        return super().ranges(wanted, start_ms, end_ms, bracket=bracket)
+
+    def _holds(self, key: SeriesKey, start_ms: int, end_ms: int) -> bool:
+        low, high = self._read.get(key, (0, 0))
+        return low <= start_ms and end_ms <= high
 
 
 def _cut(columns: Columns, start_ms: int, end_ms: int, *, bracket: bool) -> Columns:

@@ -6,7 +6,7 @@ import typer
 
 from metering.config import EXIT_CONFIG, ConfigError
 from metering.store import StoreError
-from zcf.commands import answers, bringing, commissioning, demonstration, grafana, measurements, processes
+from zcf.commands import answers, bringing, closing, commissioning, demonstration, grafana, measurements, processes
 from zcf.supervisor import ChildError, die_with_parent
 
 EXIT_FAILED = 1
@@ -36,7 +36,7 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, bringing, answers):
+for room in (demonstration, commissioning, processes, bringing, answers, closing):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")

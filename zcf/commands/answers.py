@@ -29,18 +29,33 @@ def balance(
     period: Annotated[
         str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")
     ] = "month",
+    as_: Annotated[str, typer.Option("--as", help="known: as of now; issued: as the month was closed.")] = "known",
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """The carbon balance of a period, line by line, location- and market-based."""
     try:
-        document = _service(site).balance(period)
+        document = _issued(site, period) if as_ == "issued" else _service(site).balance(period)
+    except LookupError as error:
+        raise typer.BadParameter(str(error.args[0]), param_hint="--as") from None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     else:
         _show_balance(document, lang)
+
+
+def _issued(site: Path, period: str) -> dict[str, Any]:
+    """The balance of a month as it was last closed."""
+    from analytics.closing import closings
+
+    service = _service(site)
+    found = closings(service.results, service.period(period).label)
+    if not found:
+        raise LookupError(f"{period} was never closed")
+    closing = {name: found[-1][name] for name in ("number", "entry", "incomplete")}
+    return {**found[-1]["balance"], "closing": closing}
 
 
 def _show_balance(document: Mapping[str, Any], lang: str) -> None:
@@ -63,6 +78,8 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
         total = document["totals"][key]
         console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e")
+    if closing := document.get("closing"):
+        console.print(f"as issued: closing {closing['number']}, by {closing['entry']['who']}")
     if document["provisional"]:
         console.print("[yellow]provisional:[/] not everything is settled yet")
     for fault in document["faults"]:

@@ -1,0 +1,175 @@
+"""Closings, restatements, explanations and verifications as people read them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+Document = Mapping[str, Any]
+TOTALS = ("scope1", "scope2_lb", "scope2_mb", "total_lb", "total_mb")
+
+
+def moment(ms: int) -> str:
+    """An instant in UTC, to the second."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def show_closing(document: Document) -> None:
+    """What was frozen."""
+    from rich.console import Console
+
+    console = Console()
+    label, number = document.get("period", {}).get("label", ""), document.get("number")
+    if document["nothing_changed"]:
+        console.print(f"{label}: nothing changed since closing {number}; not closed again")
+        return
+    if number is None:
+        return
+    entry, hashes = document["entry"], document["hashes"]
+    console.print(f"[bold]{label} closed[/], number {number}, by {entry['who']} on {moment(entry['at_ms'])}")
+    for name in TOTALS:
+        total = document["totals"][name]
+        console.print(f"  {name:10} {total['co2_only']:18,.3f} kgCO2 {total['co2e']:18,.3f} kgCO2e")
+    counts = ", ".join(f"{len(hashes[part])} {part}" for part in ("readings", "entries", "factors", "criteria"))
+    console.print(f"  fingerprints of: {counts}; code {hashes['code']['version']} {hashes['code']['sources'][:12]}")
+    for lack in document["incomplete"]:
+        console.print(f"  [yellow]incomplete:[/] {lack}")
+
+
+def show_restatement(document: Document) -> None:
+    """As issued beside as known now, and why."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    label, number = document["period"]["label"], document["number"]
+    if not document["changed"]:
+        console.print(f"{label}: as closed (number {number}); nothing changed since")
+        return
+    table = Table(box=None, header_style="bold", title=f"{label} · closing {number}")
+    for name in ("figure", "as issued", "as known now", "difference", "because of"):
+        table.add_column(name, justify="right" if name in {"as issued", "as known now", "difference"} else "left")
+    for row in document["totals"]:
+        table.add_row(f"{row['name']} {row['gas']} [dim]kg[/]", *_amounts(row), "")
+    for row in (*document["energy"], *document["lines"]):
+        if row["changed"]:
+            table.add_row(row.get("name") or row["id"], *_amounts(row), "; ".join(row.get("why", ())))
+    console.print(table)
+    console.print("[bold]restatement[/]" if document["restated"] else "no figure moved")
+    for line in _reasons(document["why"]):
+        console.print(f"  {line}")
+
+
+def _amounts(row: Document) -> list[str]:
+    return ["–" if row[name] is None else f"{row[name]:{sign},.3f}"
+            for name, sign in (("issued", ""), ("known", ""), ("delta", "+"))]  # fmt: skip
+
+
+def _reasons(why: Document) -> Iterator[str]:
+    for part in ("readings", "entries", "factors", "criteria"):
+        for one in why[part]:
+            counts = one.get("readings")
+            more = f" ({counts['issued'] or 0:,} readings -> {counts['known'] or 0:,})" if counts else ""
+            yield f"{part}: {one['id']} {one['change']}{more}"
+    yield from (f"{part} changed" for part in ("site", "code") if why[part])
+
+
+def show_verification(document: Document) -> None:
+    """How many checks held, and what did not."""
+    from rich.console import Console
+
+    console = Console()
+    about, refused = document["about"], document["refused"]
+    if about:
+        console.print(f"{about['site']} · {about['period']}, as of {moment(about['as_of_ms'])}")
+        same = about["code"]["sources"] == document["code_now"]["sources"]
+        console.print(f"computed again with {'the same code' if same else 'other code than it was issued with'}")
+    if refused:
+        console.print(f"[red]refused:[/] {refused['member']}: {refused['reason']}", markup=True)
+    for one in document["failures"]:
+        console.print(f"[red]differs:[/] {one['name']}: issued {one['issued']}, found {one['found']}")
+    for number in document["restated_closings"]:
+        console.print(f"[yellow]closing {number}[/] of this month has been restated since")
+    console.print(f"{document['passed']} passed / {document['failed']} failed")
+
+
+def show_explanation(document: Document, lang: str) -> None:
+    """The walk as a tree."""
+    from rich.console import Console
+    from rich.tree import Tree
+
+    head = f"[bold]{document['figure']}[/] {document['period']['label']}"
+    tree = Tree(f"{head} = {document['value']:,.3f} {document['unit']}")
+    if document["kind"] == "series":
+        _grow_series(tree, document)
+    elif document["kind"] == "line":
+        _grow_line(tree, document, lang)
+    else:
+        tree.add(document["formula"])
+        for line in document.get("lines", ()):
+            _grow_line(tree.add(f"[bold]{line['id']}[/] = {line['value']:,.3f} {line['unit']}"), line, lang)
+        for one in document.get("series", ()):
+            _grow_series(tree.add(f"[bold]{one['series']}[/] = {one['value']:,.3f} {one['unit']}"), one)
+    Console(highlight=False).print(tree)
+
+
+def _grow_line(tree: "Tree", line: Document, lang: str) -> None:
+    factor = line["factor"]
+    tree.add(line["formula"])
+    node = tree.add(f"factor [bold]{factor['id']}[/]: {factor['value']} {factor['unit']} ({factor['status']})")
+    where = " ".join(
+        str(part) for part in (factor["source"], factor["page"] and f"p. {factor['page']}", factor["url"]) if part
+    )
+    node.add(where or factor["document"])
+    node.add(line["match"][lang])
+    if line["caution"]:
+        node.add(f"[yellow]{line['caution'][lang]}[/]")
+    if factor["formula"] and len(factor["components"]) > 1:
+        made = node.add(factor["formula"])
+        for one in factor["components"]:
+            made.add(f"{one['param']} {one['value']} {one['unit']} ({one['status']}): {one['source']}")
+    for one in line["activity"]["series"]:
+        _grow_series(tree.add(f"activity [bold]{one['series']}[/] = {one['value']:,.6f} {one['unit']}"), one)
+
+
+def _grow_series(tree: "Tree", one: Document) -> None:
+    for segment in one.get("segments", ()):
+        node = tree.add(f"register: {segment['energy_micro'] / 1e6:,.6f} {one['unit']}")
+        for side in ("first", "last"):
+            _grow_edge(node, segment[side], side, one["unit"])
+    for amount in one.get("amounts", ()):
+        tree.add(
+            f"{moment(amount['start_ms'])} – {moment(amount['end_ms'])}: {amount['micro'] / 1e6:,.6f} {one['unit']}"
+        )
+    quarters = one["quarters"]
+    flags = ", ".join(f"{count} {name}" for name, count in quarters.items() if count and name not in {"asked", "told"})
+    tree.add(f"{quarters['told']} of {quarters['asked']} quarter-hours" + (f": {flags}" if flags else ""))
+    if one.get("agrees") is False:
+        tree.add(f"[yellow]the registers alone give {one['registers_micro'] / 1e6:,.6f} {one['unit']}[/]")
+    for entry in one["entries"]:
+        tree.add(f"[cyan]entry {entry['id']}[/] ({entry['kind']}, {entry['who']}): {entry['why']}")
+    for item in one["open_items"]:
+        tree.add(
+            f"[yellow]open: {item['kind']}[/] {moment(item['before']['time_ms'])} – {moment(item['after']['time_ms'])}"
+        )
+
+
+def _grow_edge(tree: "Tree", edge: Document, side: str, unit: str) -> None:
+    how = "between two readings" if edge["interpolated"] else "as read"
+    node = tree.add(f"{side} {moment(edge['time_ms'])}: {edge['micro'] / 1e6:,.6f} {unit}, {how}")
+    for reading in edge["readings"]:
+        register, poll = reading.get("register"), reading.get("poll")
+        if reading.get("declared"):
+            node.add(f"{reading['utc']}: entered by hand")
+            continue
+        told = node.add(f"{reading['utc']}: {reading['micro']} micro, {reading['quality']}")
+        if register:
+            serial, told_by = register["serial"] or "–", f"{register['profile']} {register['profile_hash'][:12]}"
+            told.add(
+                f"{register['device']} · {told_by} · serial {serial} · {register['data_type']} step {register['step']}"
+                f" · CT {register['ct_ratio']} · {register['origin']}"
+            )
+        for block in poll["blocks"] if poll else ():
+            told.add(f"poll {poll['seq']}: function {block['function']} at {block['address']}: {block['words']}")
