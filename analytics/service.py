@@ -12,6 +12,7 @@ from analytics.criteria import Standard, judge
 from analytics.criteria_files import load_standards
 from analytics.curves import curves_document, period_body
 from analytics.documents import balance_document, score_document
+from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
@@ -156,7 +157,9 @@ class FactoryService:
         until, end = found.settled_until_ms, found.balance.end_ms
         head = {"site": self.config.site.id, "period": period_body(found.period)}
         span = {"counted": {"start_ms": found.balance.start_ms, "end_ms": end}, "settled_until_ms": until}
-        body = balance_document(found.flows, found.balance)
+        entries = self.source.entries.entries()
+        beside = entries_document(entries, found.series, found.balance.start_ms, end)
+        body = with_entries(balance_document(found.flows, found.balance), beside)
         return {**head, **span, "provisional": until is None or until < end, **body}
 
     def energy(self, period: str) -> Document:
