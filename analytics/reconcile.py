@@ -12,7 +12,7 @@ import numpy as np
 
 from analytics.closures import Closure, Float, closures
 from analytics.flows import Flows
-from analytics.tree import class_limit
+from analytics.tree import reading_limit
 
 LOSS = 0.01  # a node's cables and transformers take 0 to 2 % of what it carries; assumed
 LOSS_U = LOSS / math.sqrt(3)
@@ -95,7 +95,7 @@ class Reconciliation:
 def reconcile(flows: Flows) -> Reconciliation:
     """Fit the tree over the whole grid; name meters as long as the next one stands out."""
     nodes = tuple(one for one in closures(flows) if len(one.cells) >= CELLS)
-    limits = {p.id: class_limit(p.meter_class)[0] / 100 for p in flows.site.points}
+    limits = {p.id: reading_limit(p)[0] / 100 for p in flows.site.points}
     still = {one.node: one for one in nodes if _stands_still(one)}
     system = _system(tuple(one for one in nodes if one.node not in still), limits)
     first = fit = _fit(system, {})

@@ -16,6 +16,7 @@ from metering.site import MeteringPoint, Role
 # Limits of error of the MID classes [% of reading]; IEC 62053 classes are their own limit. From memory.
 _MID: Mapping[str, float] = MappingProxyType({"A": 2.0, "B": 1.0, "C": 0.5})
 _UNKNOWN_CLASS = 2.0  # [%], assumed where a class is not stated
+CT_LIMIT = 0.5  # [% of reading], a class 0.5 measuring transformer near its rated current (IEC 61869-2); assumed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +79,13 @@ def _node(
     if not metered or any(p.device is not None and p.id not in flows.points for p in below):
         return
     used = reduce(Flow.__add__, (flows.points[p.id] for p in metered))
+    if all(p.role is Role.GENERATION for p in metered):  # what the inverters give comes in, the meter above takes it on
+        inflow, used = used, inflow
     known = inflow.known & used.known
     rest = np.where(known, inflow.energy - used.energy, 0)
     meters = [*sides, *metered]
     sizes = [abs(int(flows.points[p.id].energy[known].sum())) for p in meters if p.id in flows.points]
-    limits = [class_limit(p.meter_class) for p in meters if p.id in flows.points]
+    limits = [reading_limit(p) for p in meters if p.id in flows.points]
     yield Residual(
         node, tuple(p.id for p in metered), inflow.unit, int(inflow.energy[known].sum()), int(used.energy[known].sum()),
         rest, tolerance(sizes, [limit for limit, _ in limits]),
@@ -100,6 +103,12 @@ def class_limit(meter_class: str) -> tuple[float, Status]:
         return float(text), Status.FOUND
     except ValueError:
         return _UNKNOWN_CLASS, Status.ASSUMED
+
+
+def reading_limit(point: MeteringPoint) -> tuple[float, Status]:
+    """What class and current transformer allow together [% of reading]: two rectangles, added as squares."""
+    limit, status = class_limit(point.meter_class)
+    return (limit, status) if point.ct_ratio == 1 else (math.hypot(limit, CT_LIMIT), Status.ASSUMED)
 
 
 def tolerance(sizes: Sequence[int], limits: Sequence[float]) -> int:

@@ -14,10 +14,9 @@ from analytics.flows import EXPORT, IMPORT, MADE, Flows
 from analytics.grid import Flow, Mask
 from analytics.intervals import Flag
 from analytics.terms import Status, weakest
-from analytics.tree import class_limit
+from analytics.tree import CT_LIMIT, class_limit
 from metering.site import MeteringPoint, Role
 
-CT_LIMIT = 0.5  # [% of reading], a class 0.5 measuring transformer near its rated current (IEC 61869-2); assumed
 LEVEL = 0.95
 _STEP, _LAST = 0.005, 200.0  # of the characteristic function's argument, in units of 1/u
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from analytics.flows import Flows, flows
 from analytics.intervals import Intervals
-from analytics.tree import class_limit
+from analytics.tree import reading_limit
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.sitefile import load_site
@@ -52,9 +52,9 @@ def read_as(series: Mapping[SeriesKey, Intervals], gains: Mapping[str, float]) -
 
 
 def within_class(seed: int) -> dict[str, float]:
-    """A gain for every meter, anywhere inside its class's limits."""
+    """A gain for every meter, anywhere inside what its class and current transformer allow."""
     rng = np.random.default_rng(seed)
-    return {p.id: 1 + rng.uniform(-1, 1) * class_limit(p.meter_class)[0] / 100 for p in SITE.points}
+    return {p.id: 1 + rng.uniform(-1, 1) * reading_limit(p)[0] / 100 for p in SITE.points}
 
 
 def plant_flows(gains: Mapping[str, float] | None = None, days: int = DAYS) -> Flows:

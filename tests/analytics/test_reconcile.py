@@ -35,8 +35,8 @@ def test_every_node_of_the_works_must_close() -> None:
 def test_what_a_node_loses_is_what_the_plant_lost_there() -> None:
     found = {r.node: r.total for r in residuals(plant_flows())}
     for one in closures(plant_flows()):
-        sign = -1 if one.node.startswith("pv") else 1
-        assert round(float(one.rest.sum()) * 10**6) == pytest.approx(sign * found[one.node], abs=2)
+        assert found[one.node] > 0
+        assert round(float(one.rest.sum()) * 10**6) == pytest.approx(found[one.node], abs=2)
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -49,8 +49,8 @@ def test_meters_within_their_classes_raise_no_alarm(seed: int) -> None:
 
 @pytest.mark.parametrize("point", METERS)
 def test_one_current_transformer_a_tenth_wrong_is_named(point: str) -> None:
-    """1.1 is +10 %; what the other meters may be wrong by inside their classes stays hidden in the estimate."""
-    [one] = named(within_class(1) | {point: 1.1})
+    """Ten days, +10 %; what the other meters are off inside their classes stays hidden in the estimate."""
+    [one] = named(within_class(1) | {point: 1.1}, days=10)
     assert (one.point, one.fault) == (point, Fault.FACTOR)
     assert one.reads == pytest.approx(1.1, abs=0.03)
 

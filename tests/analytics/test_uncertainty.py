@@ -13,8 +13,8 @@ from analytics.flows import Flows, flows
 from analytics.grid import Flow
 from analytics.intervals import Flag, Intervals
 from analytics.terms import Status
-from analytics.tree import class_limit
-from analytics.uncertainty import CT_LIMIT, Share, flow_totals, half_interval, point_totals, total
+from analytics.tree import CT_LIMIT, class_limit
+from analytics.uncertainty import Share, flow_totals, half_interval, point_totals, total
 from metering.period import QUARTER_MS
 from metering.site import MeteringPoint, Role
 from tests.analytics.carbon_works import MICRO, START, all_series, works_flows
