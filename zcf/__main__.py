@@ -6,7 +6,17 @@ import typer
 
 from metering.config import EXIT_CONFIG, ConfigError
 from metering.store import StoreError
-from zcf.commands import answers, bringing, closing, commissioning, demonstration, grafana, measurements, processes
+from zcf.commands import (
+    answers,
+    bringing,
+    closing,
+    commissioning,
+    correcting,
+    demonstration,
+    grafana,
+    measurements,
+    processes,
+)
 from zcf.supervisor import ChildError, die_with_parent
 
 EXIT_FAILED = 1
@@ -40,6 +50,7 @@ for room in (demonstration, commissioning, processes, bringing, answers, closing
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")
+app.add_typer(correcting.app, name="correct")
 app.add_typer(grafana.app, name="grafana")
 
 
