@@ -79,7 +79,7 @@ def committed(folder: Path) -> set[tuple[int, int, bytes]]:
 @pytest.mark.parametrize("name", ["simulate", "collect", "serve"])
 def test_a_child_killed_by_force_comes_back_and_nothing_is_lost(tmp_path: Path, name: str):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 50) as process:
+    with demo(folder, "--days", 1, "--for", 35) as process:
         wait_for(lambda: len(committed(folder)) > 20, 60)
         before = committed(folder)
         first = child_of(process, name)
@@ -127,7 +127,7 @@ def alive(pid: int) -> bool:
 
 def test_the_pages_numbers_move_and_are_fresh(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 40) as process:
+    with demo(folder, "--days", 1, "--for", 28) as process:
         port = wait_for(lambda: json.loads((folder / "demo.json").read_text())["page_port"], 60)
         grid = []
         wait_for(lambda: live(port), 60)
@@ -160,7 +160,7 @@ def test_a_database_that_goes_away_for_a_while_has_every_row_afterwards(
     folder = make_small(tmp_path / "demo", days=1)
     site = folder / "site.yaml"
     site.write_text(site.read_text() + f"\nforward: {{url: '{flux.url}', org: {flux.org}}}\n")
-    with demo(folder, "--days", 1, "--for", 100) as process:
+    with demo(folder, "--days", 1, "--for", 75) as process:
         wait_for(lambda: len(committed(folder)) > 20 and flux.rows(), 90)
         flux.stop()
         time.sleep(30)
@@ -225,7 +225,7 @@ def stored(folder: Path) -> dict[tuple[SeriesKey, int], float]:
 
 def test_a_second_collector_is_refused_while_the_first_one_runs(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 30) as process:
+    with demo(folder, "--days", 1, "--for", 15) as process:
         wait_for(lambda: len(committed(folder)) > 5, 60)
         first = child_of(process, "collect")
         words = [sys.executable, "-P", "-m", "zcf", "collect", str(folder / "site.yaml")]
