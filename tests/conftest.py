@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 # The Debian package that brings each program, for the message that says how to get it.
-PACKAGES = {"mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients", "influxd": "influxdb"}
+PACKAGES = {
+    "mosquitto_pub": "mosquitto-clients", "mosquitto_sub": "mosquitto-clients", "mosquitto_passwd": "mosquitto",
+    "influxd": "influxdb", "systemd-analyze": "systemd",
+}  # fmt: skip
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 

@@ -1,0 +1,85 @@
+"""The units: hardened by systemd's own reckoning, with the paths, users and words that the product has."""
+
+import configparser
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.conftest import require
+from zcf.__main__ import app
+
+UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
+NAMES = ("zcf-collector.service", "zcf-analytics.service")
+HIGHEST = 30  # tenths of systemd's exposure level
+
+
+def service(name: str) -> dict[str, list[str]]:
+    """The settings of [Service]; some may be given more than once."""
+    found: dict[str, list[str]] = {}
+    section = ""
+    for line in (UNITS / name).read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and line and not line.startswith("#"):
+            key, value = line.split("=", 1)
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.mark.needs_program("systemd-analyze")
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_finds_little_to_expose(name: str):
+    words = [require("systemd-analyze"), "security", "--offline=true", "--no-pager", f"--threshold={HIGHEST}"]
+    done = subprocess.run([*words, UNITS / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-400:] + done.stderr
+
+
+@pytest.mark.needs_program("systemd-analyze")
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_understands_every_line(name: str, tmp_path: Path):
+    program = tmp_path / "zcf"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    text = (UNITS / name).read_text(encoding="utf-8").replace("/opt/zcf/current/.venv/bin/zcf", str(program))
+    (tmp_path / name).write_text(text)
+    words = [require("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", str(tmp_path / name)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_starts_a_command_that_there_is(name: str):
+    program, command, *words = shlex.split(service(name)["ExecStart"][0])
+    assert program == "/opt/zcf/current/.venv/bin/zcf"
+    told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    assert all(word in told for word in words if word.startswith("--"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_does_not_wait_for_a_word_that_never_comes(name: str):
+    settings = service(name)
+    assert settings["Type"] == ["exec"]
+    assert "WatchdogSec" not in settings
+    assert settings["RestartPreventExitStatus"] == ["78"]
+
+
+def test_each_writes_its_own_folders_alone():
+    collector, analytics = (service(name) for name in NAMES)
+    assert collector["ReadWritePaths"] == ["/var/lib/zcf/readings"]
+    assert analytics["ReadWritePaths"] == ["/var/lib/zcf/results /var/lib/zcf/entries"]
+    assert analytics["ReadOnlyPaths"] == ["/var/lib/zcf/readings"]
+    assert collector["User"] != analytics["User"]
+    assert collector["Group"] == analytics["Group"] == ["zcf"]
+    assert "127.0.0.1" in analytics["ExecStart"][0]
+
+
+def test_the_drop_in_takes_the_token_as_a_credential():
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNITS / "forward.conf", encoding="utf-8")
+    credential, path = parser["Service"]["LoadCredential"].split(":")
+    assert parser["Service"]["Environment"] == f"ZCF_INFLUX_TOKEN_FILE=%d/{credential}"
+    assert path.startswith("/etc/zcf/secrets/")
