@@ -46,7 +46,8 @@ def _figures(used: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What a contestant finds around it: this tree, and no store of anybody's."""
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {name: value for name, value in os.environ.items() if name != "ZCF_STORE"}
     return {**kept, "PYTHONPATH": paths, "ZCF_INFLUX_TOKEN": "the sink asks for none"}
@@ -56,7 +57,7 @@ def _environment() -> dict[str, str]:
 def world(devices: int) -> Iterator[tuple[list[int], str]]:
     """Simulated devices and a sink in a process of their own, so that they cost the contestants nothing."""
     words = [sys.executable, "-P", "-m", "zcf.bench.world", str(devices)]
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment())
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
     try:
         told = json.loads(process.stdout.readline() if process.stdout else "{}")
         yield told["devices"], f"http://127.0.0.1:{told['sink']}"
@@ -67,7 +68,7 @@ def world(devices: int) -> Iterator[tuple[list[int], str]]:
 
 def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     words = [sys.executable, "-P", "-m", "zcf.bench.contestants", name, json.dumps(spec)]
-    told = subprocess.run(words, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    told = subprocess.run(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
     answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
     return answer
 

@@ -20,3 +20,16 @@ def collect(
 
     found = compare(devices, values, seconds)
     show(found, as_json=as_json)
+
+
+@app.command("analytics")
+def analytics(
+    counters: Annotated[int, typer.Option("--counters", min=4, help="Counters.")] = 500,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of quarter-hours.")] = 365,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Accounting: a year from disk to a balance, beside pandas and DuckDB on the same data."""
+    from zcf.bench.analytics import compare, show
+
+    show(compare(counters, days, rounds), as_json=as_json)
