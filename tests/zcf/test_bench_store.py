@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from zcf.bench import store
-from zcf.bench.stores import COUNTERS, STORES, Plan, run
+from zcf.bench.made_up import COUNTERS, Plan
+from zcf.bench.stores import STORES, run
 
 PLAN = {"devices": 2, "month": 20, "first": 0, "count": 20}
 
