@@ -33,3 +33,16 @@ def analytics(
     from zcf.bench.analytics import compare, show
 
     show(compare(counters, days, rounds), as_json=as_json)
+
+
+@app.command("store")
+def store(
+    devices: Annotated[int, typer.Option("--devices", min=1, max=500, help="Devices of ten series each.")] = 50,
+    days: Annotated[int, typer.Option("--days", min=1, max=31, help="Days of quarter-hours beforehand.")] = 30,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Keeping readings: live writing, a month of every series and the newest values, beside plain SQLite rows."""
+    from zcf.bench.store import run, show
+
+    show(run(devices, days, rounds=rounds), as_json=as_json)
