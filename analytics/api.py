@@ -65,6 +65,10 @@ class Service(Protocol):
         """The quarter-hours of a period [kWh]; null where nothing is known."""
         ...
 
+    def tree(self, period: str) -> Document:
+        """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs."""
+        ...
+
     def score(self, standard: str | None) -> Document:
         """The verdicts of one standard; of the site's first one when none is named."""
         ...
@@ -115,7 +119,7 @@ InPeriod = Annotated[str, Depends(_period)]
 
 def _routes() -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
-    for view in (site, live, balance, energy, score, quality):
+    for view in (site, live, balance, energy, tree, score, quality):
         routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
     routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
     return routes
@@ -138,10 +142,20 @@ def balance(service: Asked, period: InPeriod) -> Document:
 
 def energy(service: Asked, period: InPeriod) -> Document:
     """The quarter-hours of a period [kWh]."""
+    _not_too_long(period)
+    return service.energy(period)
+
+
+def _not_too_long(period: str) -> None:
     if calendar.parse(period, ZoneInfo("UTC")).hours > LONGEST_CURVE_H:
         mend = "ask for at most 400 days at a time"
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{period} has too many quarter-hours", mend)
-    return service.energy(period)
+
+
+def tree(service: Asked, period: InPeriod) -> Document:
+    """The meter tree of a period [kWh]."""
+    _not_too_long(period)
+    return service.tree(period)
 
 
 def score(service: Asked, standard: Annotated[str | None, Query(max_length=64)] = None) -> Document:

@@ -7,7 +7,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.flows import Flows
+from analytics.flows import Flow, Flows
+from analytics.grid import Mask
+from analytics.intervals import Flag
 from metering.site import MeteringPoint, Role
 
 Float = NDArray[np.float64]
@@ -57,13 +59,18 @@ def _sign(point: MeteringPoint) -> int:
     return 1 if point.role in {Role.GRID, Role.GENERATION} else -1
 
 
+def _measured(flow: Flow) -> Mask:
+    """Where both ends of the quarter-hour were read: what was interpolated has no profile of its own."""
+    return np.asarray(flow.known & ((flow.flags & (Flag.PROVISIONAL | Flag.PLACED | Flag.SUBSTITUTED)) == 0), np.bool_)
+
+
 def _closure(flows: Flows, node: str, signs: Mapping[str, int]) -> Closure | None:
     points = {p.id: p for p in flows.site.points}
     if any(points[name].device is None or name not in flows.points for name in signs):
         return None
     if len(signs) < 2 or len({flows.points[name].unit for name in signs}) > 1:
         return None
-    known = reduce(np.logical_and, (flows.points[name].known for name in signs))
+    known = reduce(np.logical_and, (_measured(flows.points[name]) for name in signs))
     meters = {name: flows.points[name].energy[known] / 10**6 for name in signs}
     into = [np.abs(meters[name]) for name, sign in signs.items() if sign > 0]
     return Closure(node, signs, reduce(np.add, into), meters, np.flatnonzero(known)) if known.any() else None

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.settlement import Books, is_settled
 from analytics.site_inputs import instruments
+from analytics.site_tree import tree_of
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
@@ -68,6 +70,14 @@ class FactoryService:
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
         self._accounts: dict[str, tuple[object, Account]] = {}
+
+    def over(self, source: StoreSource, results: ResultsReader, clock: Clock) -> "FactoryService":
+        """The same site and factors over other readings and results, as of another instant."""
+        other = copy(self)
+        other.source, other.results, other.clock = source, results, clock
+        other.books = Books(source, results)
+        other._infos, other._accounts = (0, {}), {}
+        return other
 
     def period(self, text: str) -> Period:
         """A period as people write it, or `today`, `month`, `year`; ValueError otherwise."""
@@ -166,6 +176,13 @@ class FactoryService:
         """The quarter-hours of a period [kWh]."""
         found = self.account(period)
         return curves_document(found.period, found.flows)
+
+    def tree(self, period: str) -> Document:
+        """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs, idle energy."""
+        found = self.account(period)
+        until, end = found.settled_until_ms, found.balance.end_ms
+        head = {"site": self.config.site.id, "period": period_body(found.period), "settled_until_ms": until}
+        return {**head, "provisional": until is None or until < end, **tree_of(self.config, found.flows)}
 
     def score(self, standard: str | None, period: str | None = None) -> Document:
         """The verdicts of one standard, the site's first when none is named; LookupError for an unknown one."""
