@@ -22,7 +22,7 @@ ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 
 def info() -> SeriesInfo:
     return SeriesInfo(
-        "main", "active_energy_import", 0, "m", "p", "h", "", "uint32", Fraction(1, 100), None, Fraction(1), 1e9, Q,
+        "main", "active_energy_import", 0, "m", "p", "h", "", "uint32", Fraction(1, 100), None, Fraction(1), 1e20, Q,
         "0.5S",
     )  # fmt: skip
 
@@ -74,12 +74,13 @@ def test_without_weeks_before_it_lies_evenly():
 @given(
     st.lists(st.tuples(st.integers(1, 30 * Q), st.integers(0, 10**10)), min_size=1, max_size=40),
     st.integers(0, 7 * 96 * Q),
-    st.lists(st.integers(0, 10**9), min_size=96 * 7, max_size=96 * 7),
+    st.integers(0, 999),
 )
-@settings(max_examples=60, deadline=None)
-def test_totals_never_move_whatever_the_profile(steps: list[tuple[int, int]], start: int, usual: list[int]):
+@settings(max_examples=50, deadline=None)
+def test_totals_never_move_whatever_the_profile(steps: list[tuple[int, int]], start: int, seed: int):
+    usual = np.random.default_rng(seed).integers(0, 10**9, 96 * 7) * (seed % 3)
     begin = 40 * 96 * Q
-    profile = weekly_profile(begin + np.arange(96 * 7) * Q, np.array(usual, np.int64), SHANGHAI)
+    profile = weekly_profile(begin + np.arange(96 * 7) * Q, usual, SHANGHAI)
     times, values = [begin + 7 * 96 * Q + start], [0]
     for gap, rise in steps:
         times.append(times[-1] + gap)
@@ -88,7 +89,7 @@ def test_totals_never_move_whatever_the_profile(steps: list[tuple[int, int]], st
     assert whole(placed.intervals, placed.tail) == whole(plain.intervals, plain.tail) == values[-1]
     assert placed.intervals.start_ms.tolist() == plain.intervals.start_ms.tolist()
     assert (placed.intervals.energy >= 0).all()
-    unmoved = (plain.intervals.flags & Flag.PLACED) == 0
+    unmoved = ((plain.intervals.flags | placed.intervals.flags) & Flag.PLACED) == 0  # a share of 0 has no flag
     assert placed.intervals.energy[unmoved].tolist() == plain.intervals.energy[unmoved].tolist()
 
 
@@ -114,7 +115,7 @@ def test_late_readings_replace_what_was_placed_and_the_total_stays(data: st.Data
 
 
 @given(st.sampled_from(ZONES), st.dates(date(2000, 1, 1), date(2030, 12, 1)), st.integers(1, 40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_local_days_of_any_zone_add_up_to_the_register(name: str, first: date, gap: int):
     """Days of 23, 24 or 25 hours telescope; zones that are off the quarter-hour (before 1972) do not occur."""
     zone = ZoneInfo(name)
