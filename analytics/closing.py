@@ -1,10 +1,11 @@
 """Closing a month: its balance frozen with fingerprints of all it rests on, and what later changes made of it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics import fingerprint
+from analytics.corrections import in_force
 from analytics.documents import balance_document
 from analytics.factor_files import DATA
 from analytics.factors import Gas
@@ -30,7 +31,7 @@ class NotReadyError(ValueError):
 def recorded(service: FactoryService, at_ms: int) -> tuple[FactoryService, Recorder]:
     """The same site computed from its readings alone, as of an instant; and what was read for it."""
     recorder = Recorder(StoreSource(service.config.store_dir))
-    return FactoryService(service.config, lambda: at_ms, source=recorder, results=NoResults()), recorder
+    return service.over(recorder, NoResults(), lambda: at_ms), recorder
 
 
 def known_document(service: FactoryService, period: str, at_ms: int) -> Document:
@@ -78,15 +79,6 @@ def _readings(found: Account, recorder: Recorder) -> Iterator[tuple[str, Documen
 def effective(source: StoreSource, period: Period) -> list[Entry]:
     """The entries in force that can touch a period: not undone, and overlapping it where they bear dates."""
     return [e for e in in_force(source.entries.entries()) if e.kind not in ASIDE and _touches(e, period)]
-
-
-def in_force(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries that no later one undid; an undoing can itself be undone."""
-    undone: set[str] = set()
-    for entry in reversed(entries):
-        if entry.kind == "undo" and entry.id not in undone:
-            undone.add(str(entry.body.get("entry", "")))
-    return [entry for entry in entries if entry.id not in undone]
 
 
 def _touches(entry: Entry, period: Period) -> bool:

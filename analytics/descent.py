@@ -1,15 +1,17 @@
 """From the energy of one series down to the register readings it is the difference of, and the words that were read."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from analytics.closing import effective
+from analytics.corrected import Register, corrected
+from analytics.corrections import NOTHING, CorrectionBook, apply, declared, loosened, opposite
 from analytics.fingerprint import entry_body
 from analytics.intervals import Flag, Intervals
-from analytics.segments import Exchange, Segment, segments
+from analytics.segments import Segment, Segments, segments
 from analytics.service import FactoryService
 from metering.period import Period, from_ms
 from metering.quantity import Kind, quantity
@@ -30,6 +32,7 @@ class Descent:
         self.service, self.period = service, period
         self.infos = service.source.infos()
         self.entries = effective(service.source, period)
+        self.book = CorrectionBook(service.source.entries.entries())
 
     def series(self, key: SeriesKey, told: Intervals) -> Document:
         """The energy of one series over the period: readings, flags, entries and open items [micro]."""
@@ -56,9 +59,12 @@ class Descent:
 
     def _registers(self, key: SeriesKey, micro: int) -> Document:
         start, end = self.period.start_ms, self.period.end_ms
-        columns = self.service.source.ranges([key], start - CONTEXT_MS, end + CONTEXT_MS)[key]
-        cut = segments(columns, self.infos.get(key, []), _exchanges(self._touching(key)))
-        inside = [one for one in cut.segments if one.time_ms[0] < end and one.time_ms[-1] >= start]
+        columns, own, cut = self._cut(key)
+        parts, found = own.segments, self.book.of(key)
+        if found != NOTHING:
+            other = opposite(key[1]) if found.directions else None
+            parts = corrected(own, self._cut((key[0], other))[1] if other else own, found)
+        inside = [one for one in parts if one.time_ms[0] < end and one.time_ms[-1] >= start]
         shown = [self._segment(key, columns, one) for one in inside]
         energy = sum(one["energy_micro"] for one in shown)
         near = bracketed(columns, start, end)
@@ -66,9 +72,16 @@ class Descent:
             "formula": "energy = sum over segments of (register at the end - register at the start)",
             "segments": shown[:MOST], "segments_more": max(0, len(shown) - MOST),
             "readings": {"count": len(near), "set_aside": len(cut.set_aside)},
-            # entries that multiply or turn a register act on what these differences give
             "agrees": energy == micro, "registers_micro": energy,
         }  # fmt: skip
+
+    def _cut(self, key: SeriesKey) -> tuple[Columns, Register, Segments]:
+        """Readings around the period, and the register they make with what people entered about it."""
+        raw = self.service.source.ranges([key], self.period.start_ms - CONTEXT_MS, self.period.end_ms + CONTEXT_MS)[key]
+        infos, found = self.infos.get(key, []), self.book.of(key)
+        exchanges = declared(raw, found)
+        cut = segments(apply(raw, found, exchanges), loosened(infos, found.multipliers), exchanges)
+        return raw, Register(cut.segments, infos), cut
 
     def _segment(self, key: SeriesKey, columns: Columns, one: Segment) -> Document:
         first = max(int(one.time_ms[0]), self.period.start_ms)
@@ -151,13 +164,6 @@ def edge(segment: Segment, at_ms: int) -> int:
     low, high = int(segment.value[before]), int(segment.value[before + 1])
     gap, passed = int(times[before + 1]) - int(times[before]), at_ms - int(times[before])
     return low + (2 * (high - low) * passed + gap) // (2 * gap)
-
-
-def _exchanges(entries: Sequence[Entry]) -> list[Exchange]:
-    return [
-        Exchange(e.body["time_ms"], e.body["final_micro"], e.body["start_micro"], e.id)
-        for e in entries if e.kind == "exchange"
-    ]  # fmt: skip
 
 
 def _quarters(told: Intervals, asked: int) -> Mapping[str, int]:

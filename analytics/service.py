@@ -76,7 +76,7 @@ class FactoryService:
         other = copy(self)
         other.source, other.results, other.clock = source, results, clock
         other.books = Books(source, results)
-        other._infos, other._accounts = (0, {}), {}
+        other._infos, other._accounts = (0, {}), {}  # noqa: SLF001 - its own kind
         return other
 
     def period(self, text: str) -> Period:
