@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.corrected import Register, corrected, scaled
-from analytics.corrections import Corrections, Direction, Multiplier, in_force
+from analytics.corrected import Register, amounts_corrected, corrected, scaled
+from analytics.corrections import BadRange, Corrections, Direction, Multiplier, apply, in_force
 from analytics.intervals import Flag
 from analytics.segments import Segment
 from metering.period import QUARTER_MS
-from metering.reading import MICRO
+from metering.reading import MICRO, Columns
 from metering.store.entries import Entry
 from tests.analytics.meter_bench import EXPORT, IMPORT, KEYS, MINUTE, POINT, START, MeterBench, energy, info
 
@@ -374,3 +374,15 @@ def test_an_entry_on_one_register_leaves_the_other_alone(bench: MeterBench):
     bench.enter("bad_range", BODIES["bad_range"])
     assert bench.settle() == 1
     assert bench.stored(EXPORT) == before
+
+
+def test_amounts_are_cut_where_a_factor_changes_and_those_set_aside_are_left_out():
+    times = START + np.arange(3, dtype=np.int64) * HOUR
+    hours = Columns(times, np.array([10, 20, 40], np.int64) * MICRO, np.zeros(3, np.uint8), times + HOUR)
+    factor = Multiplier(START + HOUR // 2, START + HOUR, Fraction(2))
+    aside = BadRange(START + 2 * HOUR, START + 3 * HOUR)
+    found = Corrections(multipliers=(factor,), bad_ranges=(aside,))
+    made = amounts_corrected(apply(hours, found), found)
+    assert made.value.tolist() == [5 * MICRO, 10 * MICRO, 20 * MICRO]
+    assert made.time_ms.tolist() == [START, START + HOUR // 2, START + HOUR]
+    assert not hours.quality.any()  # the readings themselves stay
