@@ -31,7 +31,8 @@ PURE = {
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
-        "sankey", "suspects", "tariff", "uncertainty", "tree_document", "corrections", "corrected", "entered",
+        "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
+        "corrected", "entered",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip
