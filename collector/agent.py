@@ -13,6 +13,7 @@ from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
 from collector.notify import Pulse
+from collector.plausible import Silence
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
 from collector.wiring import WiredLink
@@ -149,12 +150,13 @@ class Collector:
     def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock, changing: bool) -> ModbusLink:  # noqa: FBT001
         units = []
         for device in wired.devices:
-            feeds = {}
+            feeds, silence = {}, Silence()
             for group in device.groups:
                 number = epoch.numbers[group.group]
                 due = tracks_of(group, number, epoch.start_ms)
                 tracks = [track.from_newest(clock.now_ms()) for track in due] if changing else due
-                feed = Feed(group, number, epoch.id, tracks, self._committer, epoch.newest_ms.get(number, 0))
+                newest_ms = epoch.newest_ms.get(number, 0)
+                feed = Feed(group, number, epoch.id, tracks, self._committer, newest_ms, silence)
                 for track, whole in zip(tracks, due, strict=True):
                     if track.first > whole.first:  # the changeover took so long
                         feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from collector.committer import Committer
+from collector.plausible import Silence
 from collector.schedule import Track
 from collector.wiring import WiredGroup
 from metering.reading import GapReason, Poll, ValueGap
 
 _JOIN_MS = 10_000  # missed ticks of one cause are written at the latest after so long
+_ALL_ZERO = "every register is zero: no frequency, no voltage, no energy"
 
 
 class Cause(NamedTuple):
@@ -31,19 +33,32 @@ class Feed:
     """What becomes of the due ticks of one polled group, in the order they were due."""
 
     def __init__(
-        self, wired: WiredGroup, number: int, epoch: int, tracks: Iterable[Track], committer: Committer, after_ms: int
+        self,
+        wired: WiredGroup,
+        number: int,
+        epoch: int,
+        tracks: Iterable[Track],
+        committer: Committer,
+        after_ms: int,
+        silence: Silence | None = None,
     ) -> None:
+        """`silence` is what the feeds of one device share."""
         self.wired, self.number = wired, number
         self.decoder = wired.decoder
         self.next_ticks = {track: track.first for track in tracks}  # what no gap and no reading accounts for yet
         self._epoch, self._committer = epoch, committer
         self._last_ms = after_ms
         self._runs: dict[Track, Run] = {}
+        self._quantities = tuple(column.quantity for column in wired.group.columns)
+        self._silence = silence or Silence()
 
     def reading(self, track: Track, tick: int, time_ms: int, words: list[bytes]) -> None:
         """A tick was answered: decode and queue its reading; its time rises by at least 1 ms."""
         if self._committer.full:
             self.missed(track, tick, 1, Cause(GapReason.STORE_FULL))
+            return
+        if self._silence.broken(self.number, self._quantities, words):
+            self.missed(track, tick, 1, Cause(GapReason.INVALID_VALUE, None, _ALL_ZERO))
             return
         self._write_run(track)
         self._last_ms = time_ms = max(time_ms, self._last_ms + 1)

@@ -25,7 +25,7 @@ PURE = {
     "metering": ("quantity", "reading", "site", "period"),
     "collector": (
         "profile", "registers", "planner", "conversion", "datatypes", "delivery", "encoding", "exact", "fields",
-        "line_protocol", "schedule",
+        "line_protocol", "plausible", "schedule",
     ),
     "analytics": (
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
