@@ -128,7 +128,9 @@ def _system(nodes: tuple[Closure, ...], limits: Mapping[str, float]) -> _System:
     for one in nodes:
         columns = np.stack([_column(one, t) for t in kept], axis=1)
         target = one.rest - LOSS * one.inflow
-        variance = _variance(columns, target, one.inflow)
+        largest = max(one.signs, key=lambda name: float(np.abs(one.meters[name]).sum()))
+        fixed = [t.kind == "loss" or t.name == largest for t in kept]  # else gains of −1 would explain any scatter
+        variance = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
         information += columns.T @ columns / variance
         vector += columns.T @ target / variance
     return _System(kept, information, vector)
