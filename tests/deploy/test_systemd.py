@@ -1,8 +1,12 @@
 """The units: hardened by systemd's own reckoning, with the paths, users and words that the product has."""
 
 import configparser
+import os
 import shlex
+import shutil
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,12 +62,27 @@ def test_a_unit_starts_a_command_that_there_is(name: str):
     assert all(word in told for word in words if word.startswith("--"))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_unit_does_not_wait_for_a_word_that_never_comes(name: str):
-    settings = service(name)
-    assert settings["Type"] == ["exec"]
-    assert "WatchdogSec" not in settings
-    assert settings["RestartPreventExitStatus"] == ["78"]
+def test_systemd_waits_for_the_daemon_that_tells_it_and_for_no_other():
+    collector, analytics = (service(name) for name in NAMES)
+    assert (collector["Type"], analytics["Type"]) == (["notify"], ["exec"])
+    assert "WatchdogSec" in collector
+    assert "WatchdogSec" not in analytics
+    assert collector["RestartPreventExitStatus"] == analytics["RestartPreventExitStatus"] == ["78"]
+
+
+def test_the_collector_tells_systemd_that_it_is_ready_alive_and_stopping(tmp_path: Path):
+    shutil.copy(UNITS.parent / "example" / "site.yaml", tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(str(tmp_path / "notify"))
+        line.settimeout(60)
+        told = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "ZCF_STORE": str(tmp_path / "store")}
+        words = [sys.executable, "-m", "zcf", "collect", str(tmp_path / "site.yaml")]
+        with subprocess.Popen(words, cwd=UNITS.parents[1], env=os.environ | told, stdout=subprocess.DEVNULL) as process:
+            heard = list(iter(lambda: line.recv(200), b"READY=1"))
+            process.terminate()
+            heard += iter(lambda: line.recv(200), b"STOPPING=1")
+    assert set(heard) <= {b"WATCHDOG=1"}
+    assert process.returncode == 0
 
 
 def test_each_writes_its_own_folders_alone():
