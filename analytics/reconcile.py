@@ -72,6 +72,7 @@ class _System:
     terms: tuple[Term, ...]
     information: Float
     vector: Float
+    cells: int  # of the longest node
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +134,7 @@ def _system(nodes: tuple[Closure, ...], limits: Mapping[str, float]) -> _System:
         variance = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
         information += columns.T @ columns / variance
         vector += columns.T @ target / variance
-    return _System(kept, information, vector)
+    return _System(kept, information, vector, max((len(one.cells) for one in nodes), default=0))
 
 
 def _column(node: Closure, term: Term) -> Float:
@@ -165,7 +166,8 @@ def _fit(system: _System, freed: Mapping[tuple[str, str], Term]) -> Fit:
     after = np.linalg.inv(scaled + np.eye(len(u)))
     estimate = after @ vector
     values, vectors = np.linalg.eigh(scaled)
-    told = values > 1e-6
+    # Registers are no truer than their scatter: gains that would only cancel it tell nothing (errors in variables).
+    told = values > max(0.01, 10 * system.cells * LOSS_U**2)
     part = (vectors.T @ vector)[told]
     chi2 = float(np.sum(part**2 / (values[told] * (values[told] + 1))))
     learnt = np.clip(1 - np.diag(after), 0.0, 1.0)  # 0: the readings say nothing of it
