@@ -97,6 +97,20 @@ def test_the_statistic_of_right_meters_is_a_chi_square() -> None:
     assert Fit((), 0, 45).limit == pytest.approx(80.08, rel=0.01)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_registers_of_whole_kilowatt_hours_raise_no_alarm(seed: int) -> None:
+    """Behind a 100:1 transformer a meter of 0.01 kWh steps by 1 kWh: a twentieth of a quarter-hour of the services."""
+    series = read_as(plant_series(), within_class(seed))
+    for point in ("services", "smt", "assembly", "cooling", "chiller_2"):
+        one = series[point, IMPORT]
+        shown = np.concatenate([[0], np.cumsum(one.energy)]) // 1_000_000 * 1_000_000
+        series[point, IMPORT] = replace(one, energy=np.diff(shown))
+    found = flows(SITE, series, START, START + DAYS * 96 * QUARTER_MS)
+    fit = reconcile(found)
+    assert suspects(found, fit) == ()
+    assert fit.first.consistent
+
+
 def test_a_load_without_a_meter_is_told_from_a_wrong_meter() -> None:
     series = dict(plant_series())
     one = series["services", IMPORT]
