@@ -97,7 +97,6 @@ class Sources:
     tally: Tally
     queue: Callable[[], int]  # polls that wait for a commit
     forward: Callable[[], tuple[int, int] | None]  # polls (pending, delivered); None where nothing is forwarded
-    warnings: Callable[[], Mapping[str, int]] = dict
 
 
 class Figures:
@@ -153,8 +152,6 @@ class Figures:
         for device, time_ms in newest.items():
             ages.add_metric([device], max(0.0, self._now_s() - time_ms / 1000))
         yield ages
-        warned = {(kind,): count for kind, count in self._from.warnings().items()}
-        yield _labelled("zcf_counter_warnings", "Counters that fell, jumped or stood still", ("kind",), warned)
         yield _gauge("zcf_resident_bytes", "Memory of the process", _resident_bytes())
 
     def _forward(self) -> Iterator[Any]:
