@@ -59,6 +59,7 @@ class Demo:
             polls = home.write_past(options.days, utc_ms(), progress)
         if polls:
             self.say(f"{options.days} days of simulated history: {polls:,} polls, {self.elapsed():.0f} s")
+        home.begin(utc_ms())
         supervisor = Supervisor(self._commands(), home.logs, self.say)
         with supervisor.running():
             url = (supervisor.child("serve").ready or {}).get("url", "")

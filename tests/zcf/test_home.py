@@ -108,6 +108,16 @@ def test_a_past_that_was_broken_off_is_written_again(home: Home):
     assert home.write_past(1, utc_ms(), lambda _: None) == count(home)
 
 
+def test_faults_count_from_the_first_live_moment_and_go_on(tmp_path: Path):
+    home = Home(make_small(tmp_path / "demo", faults="faults: [{target: m_grid, fault: stuck, from: 1s, for: 2s}]\n"))
+    home.prepare(2, None, utc_ms())
+    anchor = load_plant(home.plant).anchor
+    home.begin(1_790_000_000_000)
+    home.begin(1_790_000_099_000)
+    plant = load_plant(home.plant)
+    assert (plant.anchor, plant.start_ms) == (anchor, 1_790_000_005_000)
+
+
 def _interrupted(_: int) -> None:
     raise KeyboardInterrupt
 
