@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from analytics.fingerprint import canonical
 from analytics.issuing import issue
 from tests.analytics.month_works import END, MONTH, START, MonthWorks, entry
 from zcf.verifier import verify
+
+LOCAL_HEADER = 30  # bytes of a zip member's header before its name (APPNOTE 4.3.7)
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +71,10 @@ def test_one_altered_byte_anywhere_is_refused_and_named(bundle: Path, data: st.D
     found = verify(file)
     assert not found.passed
     assert found.refused
-    for name, content in unpack(bundle).members.items():
-        begin = good.index(content) if len(content) > 100 else len(good)
-        if begin <= at < begin + len(content):
-            assert found.refused == name
+    for member in ZipFile(bundle).infolist():
+        begin = member.header_offset + LOCAL_HEADER + len(member.filename.encode()) + len(member.extra)
+        if begin <= at < begin + member.compress_size:
+            assert found.refused == member.filename
 
 
 @pytest.mark.parametrize("name", ["readings", "figure"])
