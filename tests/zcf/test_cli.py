@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -170,3 +171,22 @@ def test_a_bad_csv_is_78_and_the_store_is_untouched(tmp_path: Path):
     assert told.returncode == 78
     assert "bad.csv:1: " in told.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_one_box_is_two_children_that_stop_with_it(tmp_path: Path):
+    site = tmp_path / "site.yaml"
+    site.write_text(SITE.lstrip(), encoding="utf-8")
+    words = [sys.executable, "-P", "-m", "zcf", "run", str(site), "--port", "0"]
+    kept = {name: value for name, value in os.environ.items() if name != "ZCF_STORE"}
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**kept, "PYTHONPATH": str(ROOT)}
+    )
+    ready = json.loads(process.stdout.readline())
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    with urllib.request.urlopen(ready["url"] + "/healthz", timeout=10) as answer:
+        assert answer.status == 200
+    process.terminate()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert len(children) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
