@@ -163,7 +163,7 @@ def test_a_database_that_goes_away_for_a_while_has_every_row_afterwards(
     with demo(folder, "--days", 1, "--for", 75) as process:
         wait_for(lambda: len(committed(folder)) > 20 and flux.rows(), 90)
         flux.stop()
-        time.sleep(30)
+        time.sleep(60)
         flux.start()
         found = last_line(process, 300)
     assert found["faults"] == []
