@@ -15,7 +15,8 @@ import structlog
 
 from collector.agent import Collector
 from collector.committer import Committer, committing
-from collector.forward import BadLine, ForwardThread, start_forwarding
+from collector.courier import BadLine
+from collector.forward import ForwardThread, start_forwarding
 from collector.metrics import Sources, TalliedWriter, serving
 from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
 from collector.wiring import wire_site

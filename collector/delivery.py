@@ -1,6 +1,7 @@
 """What a sink's answer means, how long to wait after it, and which polls are still to be sent; no input, no output."""
 
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -9,6 +10,8 @@ from enum import Enum, auto
 RETRY_AFTER_S = (1.0, 600.0)  # the least and the most of a server's Retry-After that is honoured
 BACK_OFF_S = (0.5, 30.0)
 PAUSE_S = 60.0
+_DROPPED = re.compile(r"\bdropped=(\d+)")
+_RETENTION = re.compile(r"retention (policy|period)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,18 @@ class Answer:
     detail: str = ""
     retry_after: str = ""
     timed_out: bool = False
+
+
+def dropped(answer: Answer) -> int:
+    """How many lines a partial write left out, where the server counts them; the others are stored."""
+    found = _DROPPED.search(answer.detail)
+    return int(found[1]) if found else 0
+
+
+def reason(answer: Answer) -> str:
+    """Why a line was refused, beginning with the word people look for where it is too old for the bucket."""
+    kind = "retention: " if _RETENTION.search(answer.detail) else ""
+    return f"{kind}{answer.status} {answer.detail}"
 
 
 class Verdict(Enum):

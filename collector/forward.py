@@ -7,10 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
+from collector.courier import MOST_BAD, BadLine, Courier, Interrupted, Refused, Sink
 from collector.delivery import PAUSE_S, Answer, BackOff, Pending, Verdict, verdict
 from collector.influx_sink import InfluxSink, read_token
 from collector.line_protocol import GroupLines
@@ -22,43 +23,14 @@ from metering.store import StoreError
 from metering.store.readings_reader import ReadingsReader
 
 LANE: Final = "readings"  # one name for live and backlog, so that their ranges join and the table stays small
-BATCH_POLLS: Final = 500
 IDLE_S: Final = 1.0
 LONGEST_S: Final = 60.0  # a send is broken off well before
-MOST_BAD: Final = 20  # more bad lines in a batch than this are not bad lines but a bad setting: keep them all
+TRIES: Final = 3  # after so many refusals every bad line of a batch is set aside, however many there are
 
 Acknowledge = Callable[[str, str, int, int], object]  # ReadingsWriter.acknowledge(sink, lane, first_seq, last_seq)
-BadLine = tuple[int, str, str, int]  # (seq, line, reason, at_ms)
 Quarantine = Callable[[str, Iterable[BadLine]], object]  # ReadingsWriter.quarantine(sink, rows)
-Line = tuple[int, str]  # (seq, line)
 
 log = structlog.get_logger(__name__)
-
-
-class Sink(Protocol):
-    """Where readings go."""
-
-    name: str
-
-    def send(self, body: bytes) -> Answer:
-        """Write a body of line protocol with times in ms; never raises for what the server or the network does."""
-        ...
-
-    def close(self) -> None:
-        """Drop the connections; the next send makes new ones."""
-        ...
-
-
-class Interrupted(Exception):  # noqa: N818 - the server's answer ends a batch, nothing failed here
-    """The server takes nothing now."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.detail)
-        self.answer = answer
-
-
-class Refused(Interrupted):
-    """The server takes other batches, but not this one."""
 
 
 class Forwarder:
@@ -72,15 +44,16 @@ class Forwarder:
         acknowledge: Acknowledge,
         quarantine: Quarantine | None = None,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._site, self._points = site.id, {p.id: p for p in site.points}
-        self._reader, self._sink, self._clock = reader, sink, clock
+        self._reader, self._sink, self._clock, self._monotonic = reader, sink, clock, monotonic
+        self._courier = Courier(sink, lambda: int(clock() * 1000))
         self._acknowledge, self._quarantine = acknowledge, quarantine
         self._lines: dict[int, GroupLines] = {}
         self._pending: Pending | None = None
         self._back_off = BackOff()
-        self._batch = BATCH_POLLS
-        self._skip_backlog = 0  # [steps]
+        self._refused: dict[int, tuple[int, float]] = {}  # first seq of a batch -> tries, not again before [s]
         self.state = "starting"
         self.delivered = self.quarantined = 0  # [polls], [lines] since the start
         self._turns = 0
@@ -101,7 +74,7 @@ class Forwarder:
     @property
     def pulse(self) -> Pulse:
         """How far it has got, for the watchdog."""
-        return Pulse("forward", self._turns, not self._resting, LONGEST_S)
+        return Pulse("forward", self._turns + self._courier.turns, not self._resting, LONGEST_S)
 
     def step(self) -> float:
         """At most one batch of each lane; how long to wait before the next step [s]."""
@@ -133,83 +106,55 @@ class Forwarder:
     def _live(self) -> None:
         pending = self._known()
         head = self._reader.last_seq()
-        pending.advance(head, self._batch)
+        pending.advance(head, self._courier.batch)
         if head > pending.live:
             self._range(pending.live + 1, head)
 
     def _backlog(self) -> bool:
-        pending = self._known()
-        self._skip_backlog = max(self._skip_backlog - 1, 0)
-        if not pending.holes or self._skip_backlog:
+        """One batch of the oldest hole that does not rest after a refusal; True where there is more to do."""
+        hole = self._next_hole()
+        if hole is None:
             return False
-        first, last = pending.holes[0]
-        self._range(first, min(last, first + self._batch - 1))
-        return bool(pending.holes) and not self._skip_backlog
+        first, last = hole
+        self._range(first, min(last, first + self._courier.batch - 1))
+        return self._next_hole() is not None
+
+    def _next_hole(self) -> tuple[int, int] | None:
+        now_s = self._monotonic()
+        holes = self._known().holes
+        return next((hole for hole in holes if self._refused.get(hole[0], (0, now_s))[1] <= now_s), None)
 
     def _range(self, first: int, last: int) -> None:
         """Deliver [first, last], no wider than a batch, and have it acknowledged; or put it behind the others."""
         polls = [poll for poll in self._reader.polls_since(first - 1, last - first + 1) if poll.seq <= last]
+        tries = self._refused.get(first, (0, 0.0))[0]
         try:
-            bad = self._deliver([(poll.seq, self._text(poll)) for poll in polls])
+            most_bad = MOST_BAD if tries < TRIES - 1 else None
+            bad = self._courier.carry([(poll.seq, self._text(poll)) for poll in polls], most_bad)
+            if bad and self._quarantine is None:
+                raise Refused(Answer(400, bad[0][2]))
         except Refused as found:
             self._known().postpone(first, last)
-            self._skip_backlog = round(PAUSE_S / IDLE_S)
+            self._refused[first] = (tries + 1, self._monotonic() + PAUSE_S)
             self._report("forward_refused", found.answer, first_seq=first, last_seq=last)
             return
+        self._refused.pop(first, None)
+        self._set_aside(bad)
+        self._acknowledge(self._sink.name, LANE, first, last)
+        self._known().take(first, last)
+        self.delivered += len(polls)
+
+    def _set_aside(self, bad: list[BadLine]) -> None:
         if bad and self._quarantine is not None:
             self._quarantine(self._sink.name, bad)
             self.quarantined += len(bad)
             log.error("forward_quarantined", lines=len(bad), line=bad[0][1], reason=bad[0][2])
-        self._acknowledge(self._sink.name, LANE, first, last)
-        self._known().take(first, last)
-        self.delivered += len(polls)
 
     def _text(self, poll: StoredPoll) -> str:
         if poll.group not in self._lines:
             groups = self._reader.groups()
             self._lines = {n: GroupLines(self._site, g, self._points) for n, g in groups.items()}
         return self._lines[poll.group].lines(poll)
-
-    def _deliver(self, texts: list[Line]) -> list[BadLine]:
-        """Send the lines of some polls; the bad ones are returned."""
-        answer = self._send(texts)
-        if answer is None:
-            return []
-        lines = [(seq, line) for seq, text in texts for line in text.splitlines(keepends=True)]
-        bad: list[BadLine] = []
-        self._isolate(lines, answer, bad)
-        return bad
-
-    def _isolate(self, lines: list[Line], answer: Answer, bad: list[BadLine]) -> None:
-        """Halve what was not taken until the bad lines stand alone; the good ones are taken on the way."""
-        if len(lines) == 1:
-            if len(bad) == MOST_BAD or self._quarantine is None or not self.delivered:
-                raise Refused(answer)
-            bad.append((lines[0][0], lines[0][1].rstrip("\n"), f"{answer.status} {answer.detail}", self._now_ms()))
-            return
-        middle = len(lines) // 2
-        for half in (lines[:middle], lines[middle:]):
-            again = self._send(half)
-            if again is not None:
-                self._isolate(half, again, bad)
-
-    def _send(self, lines: list[Line]) -> Answer | None:
-        """None where all was taken, the answer where it must be halved; Interrupted where the server takes nothing."""
-        body = "".join(text for _, text in lines).encode()
-        answer = self._sink.send(body) if body else Answer(204)
-        self._turns += 1
-        match verdict(answer):
-            case Verdict.DELIVERED:
-                self._batch = min(self._batch + self._batch // 4 + 1, BATCH_POLLS)
-                return None
-            case Verdict.TOO_LARGE:
-                self._batch = max(self._batch // 2, 1)
-                return answer
-            case Verdict.REJECTED:
-                return answer
-        if answer.timed_out:  # on a thin line a smaller batch gets through where a larger one timed out
-            self._batch = max(self._batch // 2, 1)
-        raise Interrupted(answer)
 
     def _wait(self, answer: Answer) -> float:
         paused = verdict(answer) is Verdict.PAUSE
@@ -229,9 +174,6 @@ class Forwarder:
 
     def _report(self, event: str, answer: Answer, **more: object) -> None:
         log.warning(event, sink=self._sink.name, status=answer.status, reason=answer.detail, **more)
-
-    def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
 
 
 class ForwardThread(threading.Thread):

@@ -7,16 +7,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from collector.deadline import Deadline
 from collector.delivery import Answer
 from metering.sitefile import ForwardSection
 
 TIMEOUT_MS: Final = 30_000
 
 
-def read_token(environ: Mapping[str, str]) -> str:
-    """The token, from ZCF_INFLUX_TOKEN or the file that ZCF_INFLUX_TOKEN_FILE names; empty where there is none."""
-    named = environ.get("ZCF_INFLUX_TOKEN_FILE")
-    token = environ.get("ZCF_INFLUX_TOKEN") or (Path(named).read_text(encoding="ascii") if named else "")
+def read_token(environ: Mapping[str, str], name: str = "ZCF_INFLUX_TOKEN") -> str:
+    """The token, from the variable or the file that the variable with _FILE names; empty where there is none."""
+    named = environ.get(f"{name}_FILE")
+    token = environ.get(name) or (Path(named).read_text(encoding="ascii") if named else "")
     return token.strip()
 
 
@@ -29,6 +30,7 @@ class InfluxSink:
         self._token, self._timeout_ms = token, timeout_ms
         self._client: Any = None
         self._service: Any = None
+        self._deadline: Deadline | None = None
 
     def send(self, body: bytes) -> Answer:
         """Write a body of line protocol with times in ms."""
@@ -37,16 +39,19 @@ class InfluxSink:
         from urllib3.exceptions import TimeoutError as TooSlow
 
         try:
-            _, status, _ = self._connected().post_write_with_http_info(
-                self._org, self._bucket, gzip.compress(body, 1), content_encoding="gzip", precision="ms"
-            )
+            service, deadline = self._connected()
+            with deadline.running():
+                _, status, _ = service.post_write_with_http_info(
+                    self._org, self._bucket, gzip.compress(body, 1), content_encoding="gzip", precision="ms"
+                )
         except ApiException as error:
             headers: Mapping[str, str] = error.headers or {}
             return Answer(error.status or 0, _message(error), headers.get("Retry-After", ""))
         except TooSlow as error:
             return Answer(0, f"{type(error).__name__}: {error}", timed_out=True)
         except (HTTPError, OSError) as error:
-            return Answer(0, f"{type(error).__name__}: {error}")
+            late = self._deadline is not None and self._deadline.passed
+            return Answer(0, f"{type(error).__name__}: {error}", timed_out=late)
         except ValueError as error:  # of a header that cannot be sent, and then its text is the token
             return Answer(0, type(error).__name__)
         return Answer(status)
@@ -55,10 +60,12 @@ class InfluxSink:
         """Drop the connections; the next send reads the token again."""
         if self._client is not None:
             self._client.close()
-        self._client = self._service = None
+        if self._deadline is not None:
+            self._deadline.close()
+        self._client = self._service = self._deadline = None
 
-    def _connected(self) -> Any:
-        if self._service is None:
+    def _connected(self) -> tuple[Any, Deadline]:
+        if self._service is None or self._deadline is None:
             from influxdb_client.client import influxdb_client
             from influxdb_client.service import write_service
 
@@ -66,11 +73,13 @@ class InfluxSink:
             client, service = untyped
             self._client = client(self._url, self._token() or None, org=self._org, timeout=self._timeout_ms)
             self._service = service(self._client.api_client)
-        return self._service
+            pool = self._client.api_client.rest_client.pool_manager.connection_from_url(self._url)
+            self._deadline = Deadline(pool, self._timeout_ms / 1000)
+        return self._service, self._deadline
 
 
 def _message(error: Any) -> str:
     text = str(error.body or error.reason or "")
     with contextlib.suppress(ValueError, KeyError, TypeError):
         text = json.loads(text)["message"]
-    return str(text)[:500]
+    return text if len(text := str(text)) <= 500 else f"{text[:400]} ... {text[-95:]}"  # the count stands at the end

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from collector.courier import MOST_BAD
 from collector.delivery import PAUSE_S
-from collector.forward import MOST_BAD, Forwarder
+from collector.forward import Forwarder
 from collector.influx_sink import InfluxSink
 from metering.sitefile import ForwardSection
 from metering.store import StoreError
@@ -132,9 +133,9 @@ def test_a_server_that_does_not_answer_gets_smaller_batches(rig: Rig) -> None:
     rig.timeout_ms = 50
     rig.restart()
     rig.flux.faults.append(Fault(hang=True))
-    batch = rig.forwarder._batch
+    batch = rig.forwarder._courier.batch
     assert rig.forwarder.step() > 0
-    assert rig.forwarder._batch == batch // 2
+    assert rig.forwarder._courier.batch == batch // 2
     rig.timeout_ms = 30_000
     rig.restart()
     rig.drain()

@@ -4,28 +4,26 @@ import gzip
 import json
 import socket
 import threading
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.harness import influxql
+from tests.harness.fluxfaults import Fault
 from tests.harness.lineparser import BadLineError, Point, Scalar, Series, parse, type_name
 
+__all__ = ["Applied", "FakeFlux", "Fault", "Reply", "Version", "fault"]
+
+# How they take a batch with a bad line in it (InfluxDB's own notes on write errors, and what 1.6.7 did here):
+# 1.8 stores the good lines and answers 400 "partial write"; 2.1 refuses the whole batch (400 malformed, 422 conflict);
+# 2.2 is the build that calls a conflict a 500; 2.7 refuses a batch with a malformed line, and stores the good lines of
+# one with a conflict or with points beyond retention: 422 "partial write ... dropped=n".
+Version = Literal["1.8", "2.1", "2.2", "2.7"]
 PRECISIONS = {"ns": 1, "us": 1000, "ms": 1_000_000, "s": 1_000_000_000}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What the server does to one write instead of what it should."""
-
-    status: int = 503
-    headers: dict[str, str] = field(default_factory=dict)
-    body: str = ""
-    apply: bool = False  # the points are stored all the same
-    drop: bool = False  # the connection is closed without an answer
-    hang: bool = False  # no answer until the server stops
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class FakeFlux:
 
     org, write_token, read_token = "zcf", "write-token", "read-token"
 
-    def __init__(self, version: Literal["2.7", "2.1", "2.2"] = "2.7", max_body: int = 50_000_000) -> None:
+    def __init__(self, version: Version = "2.7", max_body: int = 50_000_000) -> None:
         self.version, self.max_body = version, max_body
         self.buckets: dict[str, dict[Series, dict[str, dict[int, Scalar]]]] = {"readings": {}, "results": {}}
         self.applied: list[Applied] = []
@@ -66,6 +64,9 @@ class FakeFlux:
         self.faults: deque[Fault] = deque()  # one a write
         self.always: Fault | None = None
         self.bad_words: tuple[str, ...] = ()  # a line holding one of these is malformed
+        self.lies: Callable[[Point], bool] | None = None  # points it says it has stored, and has not
+        self.oldest_ns: int | None = None  # points before it are beyond the bucket's retention
+        self.delay_s = 0.0  # how long each write takes
         self._types: dict[tuple[str, str, str], str] = {}
         self._mutex = threading.Lock()
         self._server: _Server | None = None
@@ -112,14 +113,23 @@ class FakeFlux:
         """How many fields were sent more than once."""
         return sum(n - 1 for n in Counter((a.series, a.field, a.time_ns) for a in self.applied).values())
 
+    def roll_back(self, writes: int, bucket: str = "readings") -> None:
+        """The bucket as it was before its last so many writes, as after restoring an older backup."""
+        with self._mutex:
+            kept = [one for one in self.applied if one.write < len(self.writes) - writes]
+            self.applied, self.buckets[bucket] = kept, {}
+            for one in kept:
+                self.buckets[bucket].setdefault(one.series, {}).setdefault(one.field, {})[one.time_ns] = one.value
+
     def write(self, query: dict[str, str], headers: Any, body: bytes) -> Reply | Fault:
         """POST /api/v2/write."""
+        time.sleep(self.delay_s)
         planned = self.faults.popleft() if self.faults else self.always
         if planned is None:
             return self._write(query, headers, body)
         if planned.apply:
             self._write(query, headers, body)
-        if planned.drop or planned.hang:
+        if planned.drop or planned.hang or planned.drip:
             return planned
         return Reply(planned.status, planned.body.encode(), planned.headers)
 
@@ -133,12 +143,24 @@ class FakeFlux:
             return fault(413, "request too large", "unable to read data: points batch is too large")
         if query.get("precision") not in PRECISIONS:
             return fault(400, "invalid", "precision must be sent")
-        try:
-            points = [self._parsed(line) for line in body.decode().split("\n") if line]
-        except (BadLineError, UnicodeDecodeError) as error:
-            return fault(400, "invalid", str(error))
+        points, malformed = self._parse(body.decode().split("\n"))
+        if malformed and self.version != "1.8":
+            return fault(400, "invalid", malformed[0])
         with self._mutex:
-            return self._store(query["bucket"], points, PRECISIONS[query["precision"]])
+            reply = self._store(query["bucket"], points, PRECISIONS[query["precision"]])
+        if malformed and reply.status == 204:  # 1.x counts those it could not read as none
+            return fault(400, "invalid", f"partial write: {malformed[0]} dropped=0")
+        return reply
+
+    def _parse(self, lines: list[str]) -> tuple[list[Point], list[str]]:
+        """The points, and what is said of the lines that are none."""
+        points, malformed = [], []
+        for line in filter(None, lines):
+            try:
+                points.append(self._parsed(line))
+            except BadLineError as error:
+                malformed.append(str(error))
+        return points, malformed
 
     def _refuse(self, query: dict[str, str], headers: Any, token: str) -> Reply | None:
         if headers.get("Authorization") != f"Token {token}":
@@ -157,19 +179,24 @@ class FakeFlux:
     def _store(self, bucket: str, points: list[Point], unit: int) -> Reply:
         if any(len(str(p.time * unit)) != 19 for p in points):
             return fault(400, "invalid", "a time that is not of our days: wrong precision?")
-        conflicts = [(p, why) for p in points if (why := self._conflict(bucket, p))]
-        if conflicts and self.version == "2.2":
-            return fault(500, "internal error", f"unexpected error: partial write: {conflicts[0][1]}")
-        if conflicts and self.version == "2.1":
-            return fault(422, "unprocessable entity", conflicts[0][1])
-        bad = [p for p, _ in conflicts]
+        refused = [(p, why) for p in points if (why := self._too_old(p, unit) or self._conflict(bucket, p))]
+        if refused and self.version == "2.2":
+            return fault(500, "internal error", f"unexpected error: partial write: {refused[0][1]}")
+        if refused and self.version == "2.1":
+            return fault(422, "unprocessable entity", refused[0][1])
+        bad = [id(p) for p, _ in refused]
         for point in points:
-            if point not in bad:
+            if id(point) not in bad and not (self.lies and self.lies(point)):
                 self._apply(bucket, point, unit)
-        if conflicts:
-            text = f"failure writing points to database: partial write: {conflicts[0][1]} dropped={len(bad)}"
-            return fault(422, "unprocessable entity", text)
+        if refused:
+            status, code = (400, "invalid") if self.version == "1.8" else (422, "unprocessable entity")
+            text = f"failure writing points to database: partial write: {refused[0][1]} dropped={len(bad)}"
+            return fault(status, code, text)
         return Reply(204)
+
+    def _too_old(self, point: Point, unit: int) -> str:
+        gone = self.oldest_ns is not None and point.time * unit < self.oldest_ns
+        return "points beyond retention policy" if gone else ""
 
     def _conflict(self, bucket: str, point: Point) -> str:
         for name, value in point.fields.items():
@@ -258,6 +285,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if found.hang:
             self.server.ended.wait()
+        while found.drip and not self.server.ended.wait(0.02):
+            self.wfile.write(b"H")
         self.close_connection = True
 
     def _answer(self, reply: Reply) -> None:

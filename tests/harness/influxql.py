@@ -12,6 +12,10 @@ IDENTIFIER = r'"((?:[^"\\\n]|\\["\\])+)"'
 SELECT = re.compile(
     rf"SELECT (?:(first|last)\({IDENTIFIER}\)|{IDENTIFIER}), {IDENTIFIER} FROM /\.\+/ WHERE (.+) GROUP BY \"point\""
 )
+COUNTED = re.compile(
+    rf'SELECT count\({IDENTIFIER}\), min\({IDENTIFIER}\), max\({IDENTIFIER}\) FROM /\.\+/ WHERE (.+) '
+    r'GROUP BY "point", time\((\d+)ms\) fill\(none\)'
+)
 EQUAL = re.compile(rf"{IDENTIFIER} = \$(\w+)")
 TIME = re.compile(r"time (>=|<|>) (-?\d+)ms")
 MS = 1_000_000
@@ -26,6 +30,8 @@ def _one(rows: Rows, statement: str, params: Mapping[str, Any]) -> dict[str, Any
     try:
         if statement == "SHOW FIELD KEYS":
             series = list(_field_keys(rows))
+        elif found := COUNTED.fullmatch(statement):
+            series = list(_counted(rows, found, _conditions(found[4], params)))
         elif found := SELECT.fullmatch(statement):
             series = list(_select(rows, found, _conditions(found[5], params)))
         else:
@@ -91,3 +97,22 @@ def _select(rows: Rows, statement: re.Match[str], wanted: Conditions) -> Iterato
         found.sort(key=lambda row: row[0])
         chosen = {"first": found[:1], "last": found[-1:], None: found}[selector]
         yield {"name": measurement, "tags": {"point": point}, "columns": columns, "values": chosen}
+
+
+def _counted(rows: Rows, statement: re.Match[str], wanted: Conditions) -> Iterator[dict[str, Any]]:
+    field, step = statement[1], int(statement[5]) * MS
+    grouped: dict[tuple[str, str], dict[int, list[Scalar]]] = {}
+    for series, fields in rows.items():
+        for time, value in fields.get(field, {}).items():
+            if wanted.low <= time < wanted.high and wanted.take(series):
+                windows = grouped.setdefault((series[0], dict(series[1]).get("point", "")), {})
+                windows.setdefault(time - time % step, []).append(value)
+    for (measurement, point), windows in sorted(grouped.items()):
+        numbers = {start: [float(v) for v in found] for start, found in windows.items()}
+        values = [[start // MS, len(found), min(found), max(found)] for start, found in sorted(numbers.items())]
+        yield {
+            "name": measurement,
+            "tags": {"point": point},
+            "columns": ["time", "count", "min", "max"],
+            "values": values,
+        }

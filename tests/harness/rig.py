@@ -20,6 +20,7 @@ class Rig:
         self.flux = FakeFlux()
         self.token = FakeFlux.write_token
         self.timeout_ms = 30_000
+        self.now_s = 1_795_262_400.0  # the forwarder's own clock: it moves by what a step says it waits
         self.forwarder = self.made()
 
     def made(self) -> Forwarder:
@@ -27,7 +28,14 @@ class Rig:
         section = ForwardSection(url=self.flux.url, org=self.flux.org)
         self.sink = InfluxSink(section, lambda: self.token, self.timeout_ms)
         writer = self.sample.writer
-        return Forwarder(SITE, self.reader, self.sink, writer.acknowledge, writer.quarantine)
+        clock = lambda: self.now_s  # noqa: E731 - one clock for both
+        return Forwarder(SITE, self.reader, self.sink, writer.acknowledge, writer.quarantine, clock, clock)
+
+    def step(self) -> float:
+        """One step and the wait after it, which passes at once."""
+        wait_s = self.forwarder.step()
+        self.now_s += wait_s
+        return wait_s
 
     def restart(self) -> None:
         self.sink.close()
@@ -37,7 +45,7 @@ class Rig:
         for _ in range(most):
             if not self.forwarder.pending():
                 return
-            self.forwarder.step()
+            self.step()
         raise AssertionError(f"{self.forwarder.pending()} polls were not delivered")
 
     def acknowledged(self) -> list[tuple[int, int]]:
