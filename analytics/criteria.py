@@ -4,11 +4,13 @@ A base threshold decides; a lead threshold is shown as a second answer. No overa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from analytics import reach
 from analytics.criteria_words import LABEL, Gap, gap_of, why_met, why_not_met, why_weak
 from analytics.indicators import INDICATORS, Evidence, Indicator, Inputs
+from analytics.measures import Step, Way, cheapest_steps, cheapest_way
 from analytics.standards import Criterion, Dimension, Standard, Threshold
 from analytics.terms import Sentence, Status, weakest
 
@@ -50,6 +52,8 @@ class Verdict:
     shown: tuple[Shown, ...] = ()
     inputs: tuple[str, ...] = ()
     status: Status = Status.NONE  # of the numbers the value rests on
+    steps: tuple[Step, ...] = ()  # the cheapest measures of the site that bring it nearer, three at most
+    way: Way | None = None  # the cheapest set of them that passes, or all there is
 
     @property
     def threshold_status(self) -> Status:
@@ -119,10 +123,24 @@ class _Court:
         else:
             outcome, threshold, reason, gap = self._decide(criterion, found, deciding)
             apart = apart or any(t.status.weak for t in deciding)
-        return Verdict(
+        said = Verdict(
             criterion, outcome, found.value, found.unit, threshold, reason, gap, apart, lead, rest, found.inputs,
             found.status,
         )  # fmt: skip
+        return self._advised(said, found)
+
+    def _advised(self, said: Verdict, found: Indicator) -> Verdict:
+        """The verdict with what the site's own measures could do about it."""
+        if said.outcome is Outcome.MET or not self.inputs.measures:
+            return said
+        if said.criterion.indicator == "declared":
+            able, wanted = reach.proofs(said.criterion.evidence, self.inputs), 1.0
+        elif said.gap is not None and said.threshold is not None:
+            able, wanted = reach.options(found, float(said.threshold.value), self.inputs), said.gap.wanted
+        else:
+            return said
+        way = cheapest_way(able, wanted, reach.uncovered_kwh(self.inputs))
+        return replace(said, steps=cheapest_steps(able, wanted), way=way)
 
     def _decide(
         self, criterion: Criterion, found: Indicator, deciding: list[Threshold]

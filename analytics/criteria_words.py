@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from analytics.factors import Gas, Method
+from analytics import reach
+from analytics.factors import Gas
 from analytics.indicator_inputs import Indicator, Inputs
 from analytics.terms import Sentence, Status
 
@@ -56,23 +57,42 @@ class Gap:
     physical: float | None  # [physical_unit]
     physical_unit: str
     certificates: int | None  # green certificates of 1 MWh that would close it
+    per_year: float | None = None  # the physical gap of a whole year at this rate [physical_unit]
+    equivalents: tuple[reach.Equivalent, ...] = ()  # each alone would close it
+
+    @property
+    def wanted(self) -> float:
+        """What measures have to close: a year's worth where it grows with time [its physical unit, else its own]."""
+        if self.per_year is not None:
+            return self.per_year
+        return self.value if self.physical is None else self.physical
+
+    @property
+    def wanted_unit(self) -> str:
+        """The unit of that."""
+        return self.unit if self.physical is None else self.physical_unit
 
 
 def gap_of(found: Indicator, op: str, limit: float, inputs: Inputs) -> Gap | None:
-    """The gap to a threshold that is not met; None where nothing can be measured."""
-    if found.value is None or (op == "==" and found.unit == "bool"):
+    """The gap to a threshold that is not met; None where there is no value. A clause lacks its document."""
+    if found.value is None:
         return None
+    if op == "==" and found.unit == "bool":
+        return Gap(1.0, "document", None, "", None)
     distance = abs(limit - found.value)
     if found.scale is None:
         return Gap(distance, found.unit, None, "", None)
-    physical = distance * found.scale.amount
-    return Gap(distance, found.unit, physical, found.scale.unit, _certificates(found, physical, inputs))
+    physical, unit = distance * found.scale.amount, found.scale.unit
+    return Gap(
+        distance, found.unit, physical, unit, _certificates(found, physical, inputs),
+        physical * reach.yearly(inputs) if unit in reach.GROWING else None,
+        reach.equivalents(found, limit, physical, inputs),
+    )  # fmt: skip
 
 
 def _certificates(found: Indicator, physical: float, inputs: Inputs) -> int | None:
     """Certificates of 1 MWh; None where even all of the import covered would not close the gap."""
-    lines = inputs.balance.select(Gas.CO2_ONLY, scope=2, method=Method.MARKET_BASED)
-    bare = [line for line in lines if not line.instrument and line.amount.unit == "kWh" and line.kg > 0]
+    bare = reach.uncovered(inputs, Gas.CO2_ONLY)
     if found.id in BY_CERTIFICATE:
         return math.ceil(physical / 1000) if physical <= math.fsum(line.amount.value for line in bare) else None
     if found.id in {"co2_per_tce", "scope2_market"} and bare:

@@ -5,9 +5,11 @@ from typing import Any
 
 from analytics.balance import Balance, BalanceLine
 from analytics.criteria import Scorecard, Shown, Standard, Verdict
+from analytics.criteria_words import Gap
 from analytics.factors import Gas, Method
 from analytics.flows import Flows, Uncounted
 from analytics.indicators import Indicator
+from analytics.measures import Step, Way
 from analytics.terms import Sentence
 
 Document = dict[str, Any]
@@ -126,13 +128,35 @@ def verdict_document(verdict: Verdict, standard: Standard) -> Document:
         "threshold_status": verdict.threshold_status.value, "reason": verdict.reason.both(),
         "gap": None if gap is None else {
             "value": gap.physical if physical else gap.value, "unit": gap.physical_unit if physical else gap.unit,
-            "of_value": gap.value, "of_unit": gap.unit, "certificates": gap.certificates,
+            "of_value": gap.value, "of_unit": gap.unit, "certificates": gap.certificates, "per_year": gap.per_year,
+            "equivalents": [{"amount": e.amount, "unit": e.unit, **e.name.both()} for e in gap.equivalents],
         },
+        "steps": [step_document(s, gap) for s in verdict.steps], "way": way_document(verdict.way, gap),
         "lead": None if verdict.lead is None else _shown(verdict.lead), "shown": [_shown(s) for s in verdict.shown],
         "status": verdict.status.value, "claim_only": criterion.claim_only, "indicator": criterion.indicator,
         "formula": criterion.formula, "evidence": criterion.evidence, "inputs": list(verdict.inputs),
         "weight": criterion.weight, "weight_status": criterion.weight_status.value,
         "sources": [standard.sources[s] for s in criterion.sources], "note": criterion.note,
+    }  # fmt: skip
+
+
+def step_document(step: Step, gap: Gap | None) -> Document:
+    """So much of one measure: what it closes of the gap a year, and its net cost [the site's currency a year]."""
+    return {
+        "measure": step.measure.id, "name": step.measure.name.both(), "effect": step.measure.effect.value,
+        "amount": step.amount, "unit": step.measure.unit, "closes": step.closes,
+        "closes_unit": gap.wanted_unit if gap else "document", "share": step.share, "cost_per_year": step.cost,
+        "cost_per_unit": step.unit_cost, "document": step.measure.document, "status": "declared",
+    }  # fmt: skip
+
+
+def way_document(way: Way | None, gap: Gap | None) -> Document | None:
+    """The cheapest set of measures that passes, or how far all of them reach."""
+    if way is None:
+        return None
+    return {
+        "passes": way.passes, "share": way.share, "cost_per_year": way.cost, "exact": way.exact,
+        "steps": [step_document(s, gap) for s in way.steps],
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analytics.balance import Balance
 from analytics.factors import EmissionFactor, FactorTable, Gas, Refusal
 from analytics.flows import Flow, Flows
+from analytics.measures import Measure
 from analytics.terms import Sentence, Status, joined, weakest
 from metering.period import fiscal_year, from_ms, year
 from metering.reading import SeriesKey
@@ -93,6 +94,8 @@ class Inputs:
     origins: Mapping[SeriesKey, str] = field(default_factory=dict)  # live | history | import
     uncertainty: Mapping[str, float] = field(default_factory=dict)  # what -> half 95 % interval [%], assumed
     night: tuple[int, int] = (22, 6)  # local hours, [from, to)
+    measures: tuple[Measure, ...] = ()  # what the site could do, as it declares it
+    prices: Mapping[str, float] = field(default_factory=dict)  # of one unit, by carrier [currency]
 
     def role(self, role: Role) -> tuple[MeteringPoint, ...]:
         """The points of one role."""

@@ -12,6 +12,9 @@ from analytics.flows import Flows, on_grid
 from analytics.indicator_inputs import Gauge
 from analytics.indicators import Inputs
 from analytics.intervals import Flag, Intervals
+from analytics.measure_rows import measures
+from analytics.site_times import calendar_of, tariff_of
+from analytics.tariff import cost
 from metering.period import QUARTER_MS, Period, from_ms
 from metering.quantity import Kind, quantity
 from metering.reading import MICRO, SeriesInfo, SeriesKey
@@ -62,7 +65,19 @@ def inputs_of(
         facts=file.facts,
         origins={key: found[-1].origin for key, found in infos.items()},
         uncertainty=load_uncertainty(),
+        measures=measures(file.measures, document),
+        prices=mean_prices(config, flows),
     )
+
+
+def mean_prices(config: SiteConfig, flows: Flows) -> Mapping[str, float]:
+    """What a unit of each carrier cost on the average of the period, by the site's own contract [currency]."""
+    tariff = tariff_of(config)
+    if tariff is None:
+        return {}
+    bill = cost(tariff, calendar_of(config), flows.start_ms, flows.grid_import)
+    kwh = sum(line.micro for line in bill.lines if line.amount is not None) / MICRO
+    return {"electricity": float(bill.energy) / kwh} if kwh > 0 else {}
 
 
 def _gauge(series: Intervals, flows: Flows) -> Gauge:

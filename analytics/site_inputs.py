@@ -100,7 +100,7 @@ class LeakTestRow(Strict):
 
 def instruments(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Instrument, ...]:
     """The instruments of a site; ConfigError with every fault."""
-    return tuple(_instrument(row) for row in _checked(rows, InstrumentRow, document, "instruments"))
+    return tuple(_instrument(row) for row in checked(rows, InstrumentRow, document, "instruments"))
 
 
 def carbon_credits(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Credit, ...]:
@@ -110,26 +110,26 @@ def carbon_credits(rows: Iterable[Mapping[str, Any]], document: Document | None 
             r.id, Fraction(r.tonnes) * 1000, r.year, r.registry, r.serial, r.vintage, r.retired_on, r.beneficiary,
             r.removal, r.document,
         )
-        for r in _checked(rows, CreditRow, document, "credits")
+        for r in checked(rows, CreditRow, document, "credits")
     )  # fmt: skip
 
 
 def evidence(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> Mapping[str, Evidence]:
     """Declared facts by key; the one that begins last wins."""
-    checked = sorted(_checked(rows, EvidenceRow, document, "evidence"), key=lambda r: r.valid_from)
-    return {r.key: Evidence(r.key, r.value, r.document, r.valid_from, r.expires, r.who) for r in checked}
+    found = sorted(checked(rows, EvidenceRow, document, "evidence"), key=lambda r: r.valid_from)
+    return {r.key: Evidence(r.key, r.value, r.document, r.valid_from, r.expires, r.who) for r in found}
 
 
 def targets(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Target, ...]:
     """Absolute targets."""
-    checked = _checked(rows, TargetRow, document, "targets")
-    return tuple(Target(r.base_year, r.base_t, r.year, r.target_t) for r in checked)
+    found = checked(rows, TargetRow, document, "targets")
+    return tuple(Target(r.base_year, r.base_t, r.year, r.target_t) for r in found)
 
 
 def leak_tests(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[LeakTest, ...]:
     """Leak tests of the compressed air."""
-    checked = _checked(rows, LeakTestRow, document, "leak_tests")
-    return tuple(LeakTest(r.on, r.load_min, r.unload_min, r.document) for r in checked)
+    found = checked(rows, LeakTestRow, document, "leak_tests")
+    return tuple(LeakTest(r.on, r.load_min, r.unload_min, r.document) for r in found)
 
 
 def _instrument(row: InstrumentRow) -> Instrument:
@@ -145,7 +145,8 @@ def _instrument(row: InstrumentRow) -> Instrument:
     )  # fmt: skip
 
 
-def _checked(rows: Iterable[Mapping[str, Any]], model: type[T], document: Document | None, section: str) -> Sequence[T]:
+def checked(rows: Iterable[Mapping[str, Any]], model: type[T], document: Document | None, section: str) -> Sequence[T]:
+    """Rows as models; ConfigError with every fault of the section, each with its line."""
     faults: list[Fault] = []
     good: list[T] = []
     for index, row in enumerate(rows):

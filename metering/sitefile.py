@@ -162,6 +162,7 @@ class SiteFile(Strict):
     evidence: tuple[dict[str, Any], ...] = ()
     instruments: tuple[dict[str, Any], ...] = ()
     targets: tuple[dict[str, Any], ...] = ()
+    measures: tuple[dict[str, Any], ...] = ()  # what could be done, what it costs and saves
 
     def freeze(self) -> Site:
         """The noun the other rooms use."""

@@ -32,7 +32,7 @@ PURE = {
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
-        "corrected", "entered",
+        "corrected", "entered", "measures", "reach",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip
