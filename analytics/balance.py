@@ -93,7 +93,7 @@ def balance(flows: Flows, table: FactorTable, settings: Settings) -> Balance:
     books = [Book(flows, table, settings, number, cells) for number, cells in years(flows)]
     lines = sorted(chain.from_iterable(book.lines for book in books), key=lambda line: line.id)
     faults = chain(flows.faults, *(book.faults for book in books))
-    rejected = chain(usable(settings.instruments)[1], eligible_credits(settings.credits, 0)[1])
+    rejected = chain(usable(settings.instruments)[1], eligible_credits(settings.credits, 0)[1], settings.refused)
     start = int(flows.start_ms[0]) if len(flows.start_ms) else 0
     return Balance(
         flows.site.id, start, flows.end_ms, tuple(lines), _once(faults),

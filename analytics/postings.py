@@ -7,7 +7,7 @@ from typing import Literal
 from analytics.factors import EmissionFactor, FactorTable, Found, Gas, Match, MatchKind, Method, Refusal
 from analytics.flows import Activity, Amount, Flows, Uncounted
 from analytics.lines import BalanceLine, Category, Column
-from analytics.market import Cover, Credit, Instrument, cover, eligible_credits, usable
+from analytics.market import Cover, Credit, Instrument, Rejected, cover, eligible_credits, usable
 from analytics.terms import Sentence
 
 Remainder = Literal["excluding_market_traded_non_fossil", "average"]
@@ -24,6 +24,7 @@ class Settings:
     instruments: tuple[Instrument, ...] = ()
     credits: tuple[Credit, ...] = ()
     attributes_sold: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (point, year) -> [1e-6 kWh]
+    refused: tuple[Rejected, ...] = field(default=(), repr=False)  # entries of the ledger that may not count
 
 
 class Book:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
+from analytics.holdings import credits_of, instruments_of, rejected_of
 from analytics.intervals import Intervals
+from analytics.ledger import Ledger, read_ledger
+from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
@@ -66,6 +69,7 @@ class FactoryService:
         self.books = Books(self.source, self.results)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
         self.standards = load_standards(data)
+        self.assets = load_assets(data)
         self.settings = settings_of(config, self.table)
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
@@ -93,7 +97,25 @@ class FactoryService:
     def account(self, text: str) -> Account:
         """Flows and balance of a period, up to now; computed again only when readings have come."""
         period = self.period(text)
-        return self._kept(period.label, (self.results.mark("settled"), self._quarter()), lambda: self._account(period))
+        entries = len(self.source.entries.entries())
+        state = (self.results.mark("settled"), self._quarter(), entries)
+        return self._kept(period.label, state, lambda: self._account(period))
+
+    def ledger(self) -> Ledger:
+        """What is held and retired, as far as the entries go."""
+        return read_ledger(self.source.entries.entries(), self.assets)
+
+    def _settings(self, start_ms: int, end_ms: int) -> Settings:
+        """What the site file decides, and what the ledger holds retired for this site and these years."""
+        ledger, names = self.ledger(), own_names(self.config)
+        years = {from_ms(ms).astimezone(self.config.zone).year for ms in (start_ms, max(start_ms, end_ms - 1))}
+        span = range(min(years), max(years) + 1)
+        return replace(
+            self.settings,
+            instruments=(*self.settings.instruments, *(i for i in instruments_of(ledger, names) if i.year in span)),
+            credits=(*self.settings.credits, *(c for c in credits_of(ledger, names) if c.year in span)),
+            refused=rejected_of(ledger),
+        )
 
     def _quarter(self) -> int:
         return self.clock() // QUARTER_MS
@@ -114,7 +136,7 @@ class FactoryService:
         series = {k: v for k, v in self.books.intervals(keys, period.start_ms, end_ms).items() if len(v)}
         counted = {k: v for k, v in series.items() if quantity(k[1]).kind is not Kind.GAUGE}
         found = flows(site, counted, period.start_ms, end_ms)
-        made = balance(found, self.table, self.settings)
+        made = balance(found, self.table, self._settings(period.start_ms, end_ms))
         return Account(period, found, made, series, settled_until(site, counted))
 
     def scored(self, text: str | None = None) -> Account:
@@ -226,6 +248,12 @@ class FactoryService:
         missed = reader.gap_ticks()
         for number, count in ticks.items():
             yield Accounted(groups[number], count, missed.get(number, 0), last.get(number))
+
+
+def own_names(config: SiteConfig) -> frozenset[str]:
+    """The names under which something may be retired for this site: its id and its names."""
+    site = config.site
+    return frozenset(name for name in (site.id, site.name_zh, site.name_en) if name)
 
 
 def settings_of(config: SiteConfig, table: FactorTable) -> Settings:

@@ -32,7 +32,9 @@ PURE = {
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
-        "corrected", "entered", "measures", "reach",
+        "corrected", "entered", "measures", "reach", "serials", "ledger", "holdings", "matching", "battery",
+        "refrigerants", "process_gases", "fuel_paths", "recorded", "carbon_uncertainty", "supersession",
+        "scope3", "work_orders",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip

@@ -14,6 +14,7 @@ from zcf.commands import (
     correcting,
     demonstration,
     grafana,
+    ledger,
     measurements,
     processes,
 )
@@ -52,6 +53,7 @@ for room in (demonstration, commissioning, processes, bringing, answers, closing
 app.add_typer(measurements.app, name="bench")
 app.add_typer(correcting.app, name="correct")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:
