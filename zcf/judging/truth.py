@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metering.reading import Block, Lane, PollGroup, StoredPoll
-from simulators.truth import read_history, read_lines
+from simulators.truth import logs, read_history, read_lines
 
 # Bytes that never were an answer to what was asked; a reading made of them is invented.
 FOREIGN = frozenset({"late", "lost", "short", "wrong_unit", "wrong_transaction", "exception", "cut", "down"})
@@ -50,7 +50,7 @@ class Truth:
         self._past: dict[int, dict[int, int]] = {}  # of each poll group that was asked for
         self._unclaimed: dict[tuple[str, str], dict[bytes, list[Message]]] = {}
         self.messages: list[Message] = []
-        for path in sorted(folder.glob("*.jsonl")):
+        for path in logs(folder):
             for line in read_lines(path):
                 self._take(line)
         for path in sorted(folder.glob("*.bin")):
