@@ -42,7 +42,7 @@ class Courier:
     """Carries batches to a sink; knows how large a batch gets through, and whether anything ever did."""
 
     def __init__(self, sink: Sink, now_ms: Callable[[], int]) -> None:
-        self.sink, self._now_ms = sink, now_ms
+        self.sink, self.now_ms = sink, now_ms
         self.batch = BATCH_POLLS  # [polls]
         self.turns = 0  # answers seen
         self._taken = False
@@ -68,7 +68,7 @@ class Courier:
         if len(lines) == 1 or dropped(answer) == len(lines):
             if most_bad is not None and len(bad) + len(lines) > most_bad and not _too_old(answer):
                 raise Refused(answer)
-            bad += [(seq, line.rstrip("\n"), reason(answer), self._now_ms()) for seq, line in lines]
+            bad += [(seq, line.rstrip("\n"), reason(answer), self.now_ms()) for seq, line in lines]
             return
         middle = len(lines) // 2
         for half in (lines[:middle], lines[middle:]):

@@ -19,6 +19,7 @@ from collector.courier import BadLine
 from collector.forward import ForwardThread, start_forwarding
 from collector.metrics import Sources, TalliedWriter, serving
 from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
+from collector.reconciler import Reconciler, start_reconciling
 from collector.wiring import wire_site
 from metering.config import ConfigError
 from metering.sitefile import SiteConfig, load_site
@@ -59,6 +60,7 @@ class Forwarding:
         self._committer = committer
         self._stop = threading.Event()
         self._thread: ForwardThread | None = None
+        self._reconciler: Reconciler | None = None
         self.start(config)
 
     def start(self, config: SiteConfig) -> None:
@@ -66,12 +68,15 @@ class Forwarding:
         self._stop = threading.Event()
         reader = ReadingsReader(config.store_dir)
         self._thread = start_forwarding(config, reader, self._acknowledge, self._stop, self._quarantine)
+        self._reconciler = start_reconciling(config, reader, self._quarantine, self._stop)
 
     def close(self) -> None:
         """Stop; a send that takes longer is sent again by the next start."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_FORWARD_S)
+        if self._reconciler is not None:
+            self._reconciler.join(_FORWARD_S)
 
     def pulses(self) -> Iterator[Pulse]:
         """How far it has got, for the watchdog."""

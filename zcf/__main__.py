@@ -12,6 +12,7 @@ from zcf.commands import (
     closing,
     commissioning,
     correcting,
+    delivery,
     demonstration,
     grafana,
     ledger,
@@ -47,7 +48,7 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, bringing, answers, closing):
+for room in (demonstration, commissioning, processes, delivery, bringing, answers, closing):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")

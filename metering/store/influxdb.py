@@ -15,6 +15,7 @@ from metering.quantity import QUANTITIES, Kind, quantity
 from metering.reading import MICRO, Columns, Quality, Reading, SeriesKey
 from metering.store import Changes, StoreError
 from metering.store.columns import empty, merge
+from metering.store.summary import Summaries, Summary, joined
 
 Rows = list[list[Any]]  # [time_ms, value, quality or None], oldest first
 
@@ -49,8 +50,7 @@ class InfluxSource:
         for key, rows in self._select(self._all() if keys is None else list(keys), [("last", "")]):
             time_ms, value, grade = rows[-1]
             if key not in found or found[key].time_ms < time_ms:
-                kept = value if quantity(key[1]).kind is Kind.GAUGE else round(value * MICRO)
-                found[key] = Reading(*key, time_ms, kept, Quality(grade or 0))
+                found[key] = Reading(*key, time_ms, _kept(key[1], value), Quality(grade or 0))
         return found
 
     def changed_since(self, seq: int) -> Changes:
@@ -66,6 +66,27 @@ class InfluxSource:
             touched[key] = (min(low, rows[0][0]), max(high, rows[-1][0]))
             newest = max(newest, rows[-1][0])
         return Changes(newest, touched)
+
+    def summaries(self, start_ms: int, end_ms: int, step_ms: int) -> Summaries:
+        """Every series in windows of a length; start and end lie on whole windows since 1970."""
+        when = f"time >= {int(start_ms)}ms AND time < {int(end_ms)}ms"
+        names = [name for _, name in self._all()]
+        answers = self._query([_counting(name, when, step_ms) for name in names], {"site": self._site}) if names else []
+        return joined(
+            (time_ms, (one["tags"]["point"], name), Summary(count, _kept(name, least), _kept(name, most)))
+            for name, series in zip(names, answers, strict=True)
+            for one in series
+            for time_ms, count, least, most in one["values"]
+        )
+
+    def values(self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int) -> dict[SeriesKey, dict[int, int | float]]:
+        """Times and values of some series in [start_ms, end_ms), without numpy."""
+        found: dict[SeriesKey, dict[int, int | float]] = {}
+        when = f"time >= {int(start_ms)}ms AND time < {int(end_ms)}ms"
+        for key, rows in self._select(list(keys), [("", when)]):
+            values = ((time_ms, value) for time_ms, value, _ in rows if value is not None)
+            found.setdefault(key, {}).update((time_ms, _kept(key[1], value)) for time_ms, value in values)
+        return found
 
     def _all(self) -> list[SeriesKey]:
         """Every quantity of every point, as keys without a point."""
@@ -130,6 +151,18 @@ def _statement(name: str, select: str, numbers: Sequence[str], when: str) -> str
     points = " OR ".join(f'"point" = ${number}' for number in numbers)
     where = " AND ".join(part for part in ('"site" = $site', f"({points})" if points else "", when) if part)
     return f'SELECT {value}, "{name}_quality" FROM /.+/ WHERE {where} GROUP BY "point"'  # noqa: S608 - our own words
+
+
+def _counting(name: str, when: str, step_ms: int) -> str:
+    """One InfluxQL statement; `name` is a name of the table of quantities."""
+    value = f'count("{name}"), min("{name}"), max("{name}")'
+    windows = f'GROUP BY "point", time({int(step_ms)}ms) fill(none)'
+    return f'SELECT {value} FROM /.+/ WHERE "site" = $site AND {when} {windows}'  # noqa: S608 - our own words
+
+
+def _kept(name: str, value: float) -> int | float:
+    """A number of InfluxDB as the embedded store keeps it."""
+    return value if quantity(name).kind is Kind.GAUGE else round(value * MICRO)
 
 
 def _columns(key: SeriesKey, rows: Rows) -> Columns:

@@ -1,0 +1,205 @@
+"""Reads back what a sink holds of what it acknowledged, and sends again what is not there.
+
+204 is no proof: servers acknowledge what they then reject, and a database restored from a backup has forgotten. Hours
+are compared by count, least and most of every series; where they differ, minutes are; where those do, readings are.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from collector.courier import BadLine, Courier, Line
+from collector.line_protocol import GroupLines, escape
+from metering.reading import MICRO, PollGroup, SeriesKey, StoredPoll
+from metering.site import Site
+from metering.store.outbox import Outbox
+from metering.store.readings_reader import ReadingsReader
+from metering.store.summary import Summaries, Summary, joined
+
+HOUR_MS: Final = 3_600_000
+MINUTE_MS: Final = 60_000
+NOT_THERE: Final = "acknowledged with 204 twice, and not there"
+
+Missing = set[tuple[SeriesKey, int]]
+log = structlog.get_logger(__name__)
+
+
+class Remote(Protocol):
+    """A sink as its readers see it."""
+
+    def summaries(self, start_ms: int, end_ms: int, step_ms: int) -> Summaries:
+        """Every series in windows of a length."""
+        ...
+
+    def values(self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int) -> dict[SeriesKey, dict[int, int | float]]:
+        """Times and values of some series."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A window that was not as it should be: readings that were missing or other ones, and what became of them."""
+
+    start_ms: int
+    missing: int  # [readings]
+    resent: int  # [polls]
+    set_aside: int  # [lines]
+
+
+class Readback:
+    """Compares one sink with the store it was filled from."""
+
+    def __init__(
+        self,
+        site: Site,
+        reader: ReadingsReader,
+        outbox: Outbox,
+        remote: Remote,
+        courier: Courier,
+        quarantine: Callable[[list[BadLine]], object] | None = None,
+        pause: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`pause` is called between pages, so that others get to work."""
+        self._site, self._points = site.id, {p.id: p for p in site.points}
+        self._reader, self._outbox, self._remote, self._courier = reader, outbox, remote, courier
+        self._quarantine, self._pause = quarantine, pause
+        self._groups: dict[int, PollGroup] = {}
+        self._lines: dict[int, GroupLines] = {}
+        self._aside: frozenset[tuple[int, str]] = frozenset()
+        self._known: dict[int, tuple[object, dict[SeriesKey, Summary]]] = {}  # hour -> what it was made of, summaries
+
+    def check(self, start_ms: int, end_ms: int, *, mend: bool = True) -> list[Found]:
+        """The hours of [start_ms, end_ms) that were not as they should be; mended, unless only looked at."""
+        first, last = start_ms - start_ms % HOUR_MS, end_ms - end_ms % HOUR_MS
+        self._groups, self._aside = self._reader.groups(), self._outbox.set_aside()
+        theirs = self._remote.summaries(first, last, HOUR_MS) if last > first else {}
+        self._known = {hour: known for hour, known in self._known.items() if hour >= first}
+        found = []
+        for hour in range(first, last, HOUR_MS):
+            if differing(self._ours(hour), theirs.get(hour, {})):
+                found += list(self._hour(hour, mend=mend))
+        return found
+
+    def send_again(self, start_ms: int, end_ms: int) -> tuple[int, list[BadLine]]:
+        """Send every poll of a span once more; how many, and which lines are bad."""
+        self._groups = self._reader.groups()
+        sent, bad = 0, list[BadLine]()
+        for batch in self._batches(self._outbox.polls(start_ms, end_ms)):
+            bad += self._send(batch)
+            sent += len(batch)
+        return sent, bad
+
+    def _ours(self, hour: int) -> dict[SeriesKey, Summary]:
+        """What the sink should hold of an hour; remembered until the hour changes."""
+        made_of = (self._outbox.mark(hour, hour + HOUR_MS), len(self._aside))
+        if hour in self._known and self._known[hour][0] == made_of:
+            return self._known[hour][1]
+        delivered = self._outbox.delivered()
+        polls = list[int]()
+        found = joined(self._parts(hour, hour + HOUR_MS, HOUR_MS, polls)).get(hour, {})
+        if all(seq in delivered for seq in polls):
+            self._known[hour] = (made_of, found)
+        return found
+
+    def _parts(
+        self, start_ms: int, end_ms: int, step_ms: int, undelivered: list[int]
+    ) -> Iterator[tuple[int, SeriesKey, Summary]]:
+        for poll in self._due(start_ms, end_ms, undelivered):
+            window = poll.time_ms - poll.time_ms % step_ms
+            yield from ((window, key, Summary(1, value, value)) for key, value in self._held(poll))
+
+    def _due(self, start_ms: int, end_ms: int, undelivered: list[int]) -> Iterator[StoredPoll]:
+        """The polls of a span that the sink has acknowledged."""
+        delivered = self._outbox.delivered()
+        for number, poll in enumerate(self._outbox.polls(start_ms, end_ms)):
+            if number % 500 == 499:
+                self._pause()
+            if poll.seq in delivered:
+                yield poll
+            else:
+                undelivered.append(poll.seq)
+
+    def _held(self, poll: StoredPoll) -> Iterator[tuple[SeriesKey, int | float]]:
+        """The readings of a poll that were sent, but for lines set aside."""
+        for column, value in zip(self._groups[poll.group].columns, poll.values, strict=True):
+            if value is not None and abs(value) != float("inf") and (poll.seq, escape(column.point)) not in self._aside:
+                # a counter beyond 2**32 of its unit comes back as the nearest double
+                yield column.key, round(value / MICRO * MICRO) if isinstance(value, int) else value
+
+    def _hour(self, hour: int, *, mend: bool) -> Iterator[Found]:
+        ours = joined(self._parts(hour, hour + HOUR_MS, MINUTE_MS, []))
+        theirs = self._remote.summaries(hour, hour + HOUR_MS, MINUTE_MS)
+        for minute in sorted(ours):
+            keys = differing(ours[minute], theirs.get(minute, {}))
+            missing = self._missing(minute, keys) if keys else set()
+            if missing:
+                yield self._mended(minute, missing) if mend else Found(minute, len(missing), 0, 0)
+
+    def _missing(self, minute: int, keys: set[SeriesKey]) -> Missing:
+        """Readings that are not there, or others."""
+        there = self._remote.values(keys, minute, minute + MINUTE_MS)
+        return {
+            (key, poll.time_ms)
+            for poll in self._due(minute, minute + MINUTE_MS, [])
+            for key, value in self._held(poll)
+            if key in keys and there.get(key, {}).get(poll.time_ms) != value
+        }
+
+    def _mended(self, minute: int, missing: Missing) -> Found:
+        """Send again what is missing; what is not there even then is set aside with its line."""
+        polls = [p for p in self._due(minute, minute + MINUTE_MS, []) if self._concerned(p, missing)]
+        bad = [line for batch in self._batches(polls) for line in self._send(batch)]
+        refused = {(seq, line) for seq, line, _, _ in bad}
+        lost = self._missing(minute, {key for key, _ in missing})
+        bad += [
+            (poll.seq, line, NOT_THERE, self._courier.now_ms())
+            for poll in polls
+            for line in self._lines_of(poll, lost)
+            if (poll.seq, line) not in refused
+        ]
+        if bad and self._quarantine is not None:
+            self._quarantine(bad)
+            self._aside |= self._outbox.set_aside()
+        found = Found(minute, len(missing), len(polls), len(bad))
+        log.warning("readback_sent_again", missing=found.missing, polls=found.resent, set_aside=found.set_aside)
+        return found
+
+    def _concerned(self, poll: StoredPoll, missing: Missing) -> bool:
+        return any((column.key, poll.time_ms) in missing for column in self._groups[poll.group].columns)
+
+    def _lines_of(self, poll: StoredPoll, missing: Missing) -> Iterator[str]:
+        """The lines of a poll that hold a missing reading."""
+        points = {key[0] for key, time_ms in missing if time_ms == poll.time_ms}
+        for line in self._text(poll).splitlines():
+            if any(f",point={escape(point)}," in line for point in points):
+                yield line
+
+    def _batches(self, polls: Iterable[StoredPoll]) -> Iterator[list[StoredPoll]]:
+        batch = list[StoredPoll]()
+        for poll in polls:
+            batch.append(poll)
+            if len(batch) >= self._courier.batch:
+                yield batch
+                batch = []
+                self._pause()
+        if batch:
+            yield batch
+
+    def _send(self, batch: list[StoredPoll]) -> list[BadLine]:
+        lines: list[Line] = [(poll.seq, self._text(poll)) for poll in batch]
+        return self._courier.carry(lines, None)
+
+    def _text(self, poll: StoredPoll) -> str:
+        if poll.group not in self._lines:
+            self._lines[poll.group] = GroupLines(self._site, self._groups[poll.group], self._points)
+        return self._lines[poll.group].lines(poll)
+
+
+def differing(ours: dict[SeriesKey, Summary], theirs: dict[SeriesKey, Summary]) -> set[SeriesKey]:
+    """Series of which the sink holds less than it should, or others; what it holds more is not ours to mend."""
+    return {
+        key for key, one in ours.items()
+        if (other := theirs.get(key)) is None or other.count < one.count or (other.count == one.count and other != one)
+    }  # fmt: skip
