@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from collector.courier import BadLine, Interrupted
+from collector.daemon import log_as_json
 from collector.influx_sink import read_token
 from collector.readback import HOUR_MS, Found, Readback
 from collector.reconciler import READ_TOKEN, made
@@ -32,6 +33,7 @@ def _readback(config: SiteConfig) -> Iterator[Readback]:
     section = config.file.forward
     if section is None:
         raise StoreError(f"{config.path.name} has no section `forward`: nothing is sent anywhere")
+    log_as_json()  # on stderr: what the command prints may be JSON
     readback, sink = made(config, section, ReadingsReader(config.store_dir), None)
     try:
         yield readback

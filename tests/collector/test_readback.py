@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from collector.courier import Courier
@@ -187,6 +188,13 @@ forward: {url: URL, org: zcf}
 """
 
 
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("logging_as_before")
 def test_the_command_finds_and_mends_beside_a_running_collector(rig: Rig, tmp_path: Path, monkeypatch) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(SITE_FILE.replace("URL", rig.flux.url))
@@ -197,17 +205,17 @@ def test_the_command_finds_and_mends_beside_a_running_collector(rig: Rig, tmp_pa
     assert refused.exit_code == 1
     assert READ_TOKEN in str(refused.exception)
     monkeypatch.setenv(READ_TOKEN, FakeFlux.read_token)
-    assert json.loads(CliRunner().invoke(app, words).output)["missing"] == 0
+    assert json.loads(CliRunner().invoke(app, words).stdout)["missing"] == 0
     rig.flux.buckets["readings"].clear()
     looked = CliRunner().invoke(app, [*words, "--check"])
     assert looked.exit_code == 1
-    assert json.loads(looked.output)["missing"] == len(rig.expected())
+    assert json.loads(looked.stdout)["missing"] == len(rig.expected())
     assert rig.flux.rows() == {}
     mended = CliRunner().invoke(app, words)
-    assert (mended.exit_code, json.loads(mended.output)["not_taken"]) == (0, 0)
+    assert (mended.exit_code, json.loads(mended.stdout)["not_taken"]) == (0, 0)
     assert rig.values() == rig.expected()
     rig.flux.buckets["readings"].clear()
     monkeypatch.delenv(READ_TOKEN)
     again = CliRunner().invoke(app, [*words, "--all"])
-    assert json.loads(again.output) == {"polls": len(rig.sample.polls), "refused": []}
+    assert json.loads(again.stdout) == {"polls": len(rig.sample.polls), "refused": []}
     assert rig.values() == rig.expected()
