@@ -1,10 +1,11 @@
 """The arrows between the packages, the purity of the pure modules, the top of the tree: read from the files."""
 
 import ast
+import functools
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,24 +70,37 @@ class Import:
         return f"{self.file.as_posix()}:{self.line} imports {self.name}"
 
 
+@functools.cache
+def read(file: Path, source: bytes) -> tuple[list[Import], list[str]]:
+    """What a file asks for, and where it looks at the clock; the copies of the house are the same but for a line."""
+    nodes = list(ast.walk(ast.parse(source, str(file))))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    clock = [
+        f"{file.as_posix()}:{node.lineno} calls {name}"
+        for node in calls
+        if ".".join((name := ast.unparse(node.func)).split(".")[-2:]) in CLOCK
+    ]
+    return [Import(file, node.lineno, name) for node in nodes for name in imported(node, file)], clock
+
+
 class House:
     """The five packages below one root, read once."""
 
     def __init__(self, root: Path) -> None:
-        self.files = {p.relative_to(root) for name in PACKAGES for p in (root / name).rglob("*.py")}
-        self.trees = {file: ast.parse((root / file).read_bytes(), str(file)) for file in sorted(self.files)}
-        self.modules = {dotted(file): file for file in self.trees}
-        self.imports = {file: list(self._imports(file)) for file in self.trees}
+        files = sorted(p.relative_to(root) for name in PACKAGES for p in (root / name).rglob("*.py"))
+        said = {file: read(file, (root / file).read_bytes()) for file in files}
+        self.imports = {file: imports for file, (imports, _) in said.items()}
+        self.clock = {file: clock for file, (_, clock) in said.items()}
+        self.modules = {dotted(file): file for file in files}
+        self._reached: dict[str, list[str]] = {}
 
-    def _imports(self, file: Path) -> Iterator[Import]:
-        for node in ast.walk(self.trees[file]):
-            for name in imported(node, file):
-                yield Import(file, node.lineno, name)
-
-    def reached(self, name: str) -> Iterator[str]:
+    def reached(self, name: str) -> list[str]:
         """The modules of ours that importing this dotted name executes: its packages and, if it is one, itself."""
-        parts = name.split(".")
-        yield from (prefix for n in range(1, len(parts) + 1) if (prefix := ".".join(parts[:n])) in self.modules)
+        if name not in self._reached:
+            parts = name.split(".")
+            prefixes = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+            self._reached[name] = [prefix for prefix in prefixes if prefix in self.modules]
+        return self._reached[name]
 
     def closure(self, module: str, stop: Iterable[str] = ()) -> list[Import]:
         """Every import that loading the module leads to, through modules of ours, not looking into those in `stop`."""
@@ -139,14 +153,7 @@ def impure(house: House, module: str) -> list[str]:
     banned = {*OUTSIDE.split(), *SHELL.split()} - may
     bad = [imp for imp in house.closure(module, stop=may) if within(imp.name, banned)]
     through = [f"{imp} (reached from {module})" if dotted(imp.file) != module else str(imp) for imp in bad]
-    file = house.modules[module]
-    calls = [n for n in ast.walk(house.trees[file]) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
-    clock = [
-        f"{file.as_posix()}:{n.lineno} calls {ast.unparse(n.func)}"
-        for n in calls
-        if ".".join(ast.unparse(n.func).split(".")[-2:]) in CLOCK
-    ]
-    return through + clock
+    return through + house.clock[house.modules[module]]
 
 
 def impurities(house: House) -> list[str]:
