@@ -14,8 +14,10 @@ from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
 from collector.notify import Pulse
 from collector.plausible import Silence
+from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
+from collector.protocols.settings import Settings
 from collector.wiring import WiredLink
 from metering.reading import GapReason
 
@@ -34,7 +36,7 @@ class Collector:
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
         self._wired = _at_work(links)
         self._committer, self._name = committer, name
-        self._gates: dict[_Line, Gate] = {}
+        self._gates: dict[_Line, Gate | LineGate] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._links: list[ModbusLink] = []
         self._next: tuple[WiredLink, ...] | None = None
@@ -85,9 +87,9 @@ class Collector:
         """
         taken = {line.address for line in self._gates}
         opening = set()
-        for line in (_line(wired) for wired in links if wired.link.type == "tcp"):
+        for line in (_line(wired) for wired in links if wired.link.modbus):
             if line not in self._gates:
-                self._gates[line] = Gate(line.host, line.port, connect_delay_s=line.connect_delay_s)
+                self._gates[line] = _gate(line)
                 if line.address not in taken:
                     opening.add(asyncio.create_task(self._gates[line].open_if_possible()))
         if opening:
@@ -111,9 +113,9 @@ class Collector:
         self._links = [
             self._link(wired, epoch, clock, why_down is GapReason.MAINTENANCE)
             for wired in self._wired
-            if wired.link.type == "tcp"
+            if wired.link.modbus
         ]
-        sessions = [self._session(wired, epoch, clock) for wired in self._wired if wired.link.type == "mqtt"]
+        sessions = [self._session(wired, epoch, clock) for wired in self._wired if not wired.link.modbus]
         tasks = [asyncio.create_task(link.run()) for link in self._links]
         for session in sessions:
             session.start()
@@ -229,18 +231,24 @@ class _Line(NamedTuple):
     """What makes a connection what it is."""
 
     link: str
-    host: str
-    port: int
+    serial: bool
+    settings: Settings
     connect_delay_s: float
 
     @property
-    def address(self) -> tuple[str, int]:
+    def address(self) -> tuple[str, str, int]:
         """Where it goes."""
-        return (self.host, self.port)
+        return (self.settings.path, self.settings.host, self.settings.port)
 
 
 def _line(wired: WiredLink) -> _Line:
-    return _Line(wired.link.id, wired.link.host, wired.link.port, wired.connect_delay_s)
+    return _Line(wired.link.id, wired.link.serial, wired.settings, wired.connect_delay_s)
+
+
+def _gate(line: _Line) -> Gate | LineGate:
+    if line.serial:
+        return LineGate(line.settings, connect_delay_s=line.connect_delay_s)
+    return Gate(line.settings.host, line.settings.port, connect_delay_s=line.connect_delay_s)
 
 
 def _at_work(links: Iterable[WiredLink]) -> tuple[WiredLink, ...]:

@@ -10,9 +10,21 @@ import structlog
 from collector.clock import EpochClock
 from collector.feed import Cause, Feed
 from collector.notify import Pulse
-from collector.protocols.gate import NoAnswerError, Request
+from collector.protocols.gate import NoAnswerError, NoLineError, Request
+from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
-from collector.schedule import QUARTER_MS, Due, Patience, Timetable, link_wait_ms, unit_wait_ms
+from collector.schedule import (
+    ADAPTER_WAIT_MS,
+    LINE_UNIT_WAIT_MS,
+    LINK_WAIT_MS,
+    QUARTER_MS,
+    UNIT_WAIT_MS,
+    Due,
+    Patience,
+    Timetable,
+    link_wait_ms,
+    unit_wait_ms,
+)
 from collector.wiring import WiredDevice, WiredGroup, WiredLink
 from metering.reading import GapReason
 
@@ -70,11 +82,13 @@ def _requests(unit: int, wired: WiredGroup) -> tuple[Request, ...]:
 
 
 class ModbusLink:
-    """Reads everything behind one host and port, one request at a time."""
+    """Reads everything behind one gateway or on one serial line, one request at a time."""
 
-    def __init__(self, wired: WiredLink, units: list[Unit], gate: Gate, clock: EpochClock) -> None:
+    def __init__(self, wired: WiredLink, units: list[Unit], gate: Gate | LineGate, clock: EpochClock) -> None:
         self.units, self._gate, self._clock = units, gate, clock
         self._delay_s = wired.connect_delay_s
+        self._longest_wait_ms = ADAPTER_WAIT_MS if wired.link.type == "rtu" else LINK_WAIT_MS
+        self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
         self._name = wired.link.id
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
         self._owner = {number: unit for unit in units for number in unit.feeds}
@@ -188,7 +202,7 @@ class ModbusLink:
         for request in unit.requests[due.track.group]:
             if self._quiet_until > loop.time():
                 await asyncio.sleep(self._quiet_until - loop.time())
-            timeout_s = min(self._timeout_s(unit), deadline - loop.time())
+            timeout_s = min(self._timeout_s(unit) + self._gate.airtime_s(request), deadline - loop.time())
             if timeout_s <= 0:
                 raise NoAnswerError(GapReason.OVERRUN, f"the blocks before took {budget_s:g} s")
             words.append(await self._gate.execute(request, timeout_s))
@@ -212,7 +226,7 @@ class ModbusLink:
     def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
         cause = Cause(error.reason, error.code, error.detail)
         self._drops += error.reason is GapReason.LINE_DOWN
-        if error.reason is GapReason.CONNECT or self._drops > len(self.units):
+        if isinstance(error, NoLineError) or self._drops > len(self.units):
             self._link_failed(cause)
             return
         self._connected()
@@ -225,7 +239,9 @@ class ModbusLink:
         if not self._gate.is_open:
             cost_ms += 1000 * self._delay_s
             self._reopening = asyncio.create_task(self._gate.open_if_possible())  # so that its delay passes meanwhile
-        unit.patience.failed(now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None)))
+        unit.patience.failed(
+            now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None), self._dead_wait_ms)
+        )
         self._behind.update(dict.fromkeys(unit.feeds, unit.shortest_ms))
 
     def _link_failed(self, cause: Cause) -> None:
@@ -233,7 +249,9 @@ class ModbusLink:
             self._log.warning("link_down", reason=cause.reason.value, detail=cause.detail)
         self._cause = cause
         chance = secrets.randbelow(1000) / 1000
-        self._patience.failed(self._clock.now_ms(), link_wait_ms(self._patience.failures, chance))
+        self._patience.failed(
+            self._clock.now_ms(), link_wait_ms(self._patience.failures, chance, self._longest_wait_ms)
+        )
 
     def _connected(self) -> None:
         if self._patience.failures:

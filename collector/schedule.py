@@ -13,6 +13,10 @@ from metering.reading import GapReason, Lane, PollGap
 
 QUARTER_MS = 900_000
 _QUARTER_SPAN_MS = 2_000  # how long after a quarter-hour its extra read still counts as at the quarter-hour
+UNIT_WAIT_MS = 30_000.0  # how long a dead unit is left alone at most, where others share its link
+LINE_UNIT_WAIT_MS = 60_000.0  # on a serial line, where a lost second is everybody's
+LINK_WAIT_MS = 30_000.0  # how long a link that cannot be opened is left alone at most
+ADAPTER_WAIT_MS = 5_000.0  # and an adapter, which nobody else waits for
 _QUARTER_LEAD_MS = 60_000  # quarter reads go before others that have waited less than this
 
 
@@ -156,20 +160,22 @@ class Patience:
         self.failures, self.until_ms = 0, 0.0
 
 
-def unit_wait_ms(failures: int, cost_ms: float, shortest_other_ms: float | None) -> float:
+def unit_wait_ms(
+    failures: int, cost_ms: float, shortest_other_ms: float | None, longest_ms: float = UNIT_WAIT_MS
+) -> float:
     """How long a unit is left alone after so many failures before this one, each of which cost its link so much [ms].
 
     One lost answer is followed by the next tick. Then the cost is doubled each time, up to 10 s for a unit alone on its
-    link, else up to 30 s or what keeps the loss of the others' reads below 1 %. A cheap failure waits little.
+    link, else up to `longest_ms` or what keeps the loss of the others' reads below 1 %. A cheap failure waits little.
     """
     if failures == 0:
         return 0.0
     cap = 10_000.0
     if shortest_other_ms is not None:
-        cap = max(30_000.0, 100 * (cost_ms - shortest_other_ms))
+        cap = max(longest_ms, 100 * (cost_ms - shortest_other_ms))
     return min(cap, cost_ms * 2.0 ** min(failures - 1, 20), 100 * cost_ms)
 
 
-def link_wait_ms(failures: int, chance: float) -> float:
-    """How long a link is left closed after so many failed connections before: 0.5 to 30 s, spread by chance [ms]."""
-    return min(30_000.0, 500 * 2.0 ** min(failures, 10)) * (0.75 + chance / 2)
+def link_wait_ms(failures: int, chance: float, longest_ms: float = LINK_WAIT_MS) -> float:
+    """How long a link is left closed after so many failed connections before: from 0.5 s on, spread by chance [ms]."""
+    return min(longest_ms, 500 * 2.0 ** min(failures, 10)) * (0.75 + chance / 2)

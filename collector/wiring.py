@@ -11,11 +11,12 @@ from collector.fields import Field, wired
 from collector.planner import plan
 from collector.points import MqttPoint
 from collector.profile import DeviceProfile, load_profile
+from collector.protocols.settings import Settings
 from collector.registers import Decoder
 from metering.config import ConfigError, Fault
 from metering.reading import Block, Column, PollGroup, SeriesInfo
 from metering.site import MeteringPoint
-from metering.sitefile import Device, Link, SiteConfig
+from metering.sitefile import DEFAULT_BAUD, Device, Link, SiteConfig
 
 CADENCE_MS: Mapping[str, int] = MappingProxyType({"power": 5_000, "energy": 60_000, "status": 60_000})  # unless `every`
 _JSON = Number(0, "int64")  # stands for a number in a message, which has no register
@@ -93,6 +94,14 @@ class WiredLink:
     devices: tuple[WiredDevice, ...]
 
     @property
+    def settings(self) -> Settings:
+        """How it is reached, and how its serial line speaks."""
+        link = self.link
+        if link.type == "rtu":
+            return Settings(link.path, "", 0, link.baud or DEFAULT_BAUD, link.parity, link.stop_bits)
+        return Settings("", link.host, link.port, link.baud or DEFAULT_BAUD, link.parity, link.stop_bits)
+
+    @property
     def connect_delay_s(self) -> float:
         """How long its devices need between connection and first request."""
         if self.link.connect_delay is not None:
@@ -140,7 +149,7 @@ def _at_device(config: SiteConfig, profile: str, fault: Fault) -> Fault:
 def _device_faults(
     config: SiteConfig, index: int, device: Device, profile: DeviceProfile, link: Link
 ) -> Iterator[Fault]:
-    protocol = {"tcp": "modbus", "mqtt": "mqtt"}[link.type]
+    protocol = "modbus" if link.modbus else "mqtt"
     where = ("devices", index)
     if profile.protocol != protocol:
         message = f"profile {profile.id!r} speaks {profile.protocol}, link {link.id!r} is {link.type}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from metering.sitefile import Point, SiteFile
 
 SECTIONS = ("links", "devices", "points", "imports", "factors")
+_LAST_UNIT = 247  # Modbus over serial line V1.02, 2.2
 Declared = Mapping[str, frozenset[str] | None]  # ids a section declares, sound or not; None = who knows
 
 
@@ -32,6 +33,7 @@ def cross_faults(document: Document, file: "SiteFile", known: Declared) -> Itera
     """Every fault between the parts of a file; `known` are ids that stand in it though their items have faults."""
     for section in ("links", "devices", "factors"):
         yield from _duplicates(document, section, [item.id for item in getattr(file, section)])
+    yield from _line_faults(document, file)
     yield from _device_faults(document, file, known)
     for index, point in enumerate(file.points):
         yield from _point_faults(document, file, index, point, known)
@@ -65,6 +67,14 @@ def _duplicates(document: Document, section: str, ids: list[str]) -> Iterator[Fa
             yield document.fault((section, last), f"{one!r} is declared {times} times", "give each its own id")
 
 
+def _line_faults(document: Document, file: "SiteFile") -> Iterator[Fault]:
+    taken: dict[str, str] = {}  # one line has one master, and one process and task that asks on it
+    for index, link in enumerate(file.links):
+        if link.serial and taken.setdefault(link.where, link.id) != link.id:
+            message = f"{link.where} is already link {taken[link.where]!r}"
+            yield document.fault(("links", index), message, "put all devices of a line on one link")
+
+
 def _device_faults(document: Document, file: "SiteFile", known: Declared) -> Iterator[Fault]:
     links = {link.id: link for link in file.links}
     taken: dict[tuple[str, int, str], str] = {}  # an inverter shows its meter and battery under its own unit
@@ -73,7 +83,10 @@ def _device_faults(document: Document, file: "SiteFile", known: Declared) -> Ite
         if link is None and not _maybe(device.link, known, "links"):
             mend = f"one of: {', '.join(links)}" if links else "declare it under links:"
             yield document.fault(("devices", index, "link"), f"no link {device.link!r}", mend)
-        elif link is not None and link.type == "tcp":
+        elif link is not None and link.modbus:
+            if link.serial and not 1 <= device.unit <= _LAST_UNIT:
+                mend = f"a serial line has units 1..{_LAST_UNIT}; 0 is everybody"
+                yield document.fault(("devices", index, "unit"), f"unit {device.unit} cannot answer", mend)
             other = taken.setdefault((device.link, device.unit, device.profile), device.id)
             if other != device.id:
                 message = f"unit {device.unit} on link {device.link!r} is already {other!r}"

@@ -4,10 +4,11 @@ import os
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from metering.config import ConfigError, Document, Strict, read, validate, without_faults
 from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text, Zone
@@ -20,6 +21,8 @@ __all__ = [
     "DeclaredFactor", "Device", "Duration", "ForwardSection", "GridSection", "Identifier", "Link", "MetricsSection",
     "Name", "Named", "Point", "Ratio", "SiteConfig", "SiteFile", "SiteSection", "StoreSection", "Text", "load_site",
 ]  # fmt: skip
+
+DEFAULT_BAUD = 9600  # what most meters' manuals name as delivered
 
 
 class GridSection(Strict):
@@ -66,16 +69,52 @@ class MetricsSection(Strict):
 
 
 class Link(Strict):
-    """One connection: a Modbus TCP gateway, or an MQTT broker."""
+    """One connection: a Modbus TCP gateway, a serial line here or behind a TCP converter, or an MQTT broker."""
 
     id: Identifier
-    type: Literal["tcp", "mqtt"]
+    type: Literal["tcp", "rtu", "rtu-over-tcp", "mqtt"]
     host: str = "127.0.0.1"
-    port: int = Field(ge=1, le=65535)
+    port: int = Field(default=0, ge=1, le=65535)
+    path: str = ""  # of rtu: the adapter, best by a name that stays: /dev/serial/by-id/...
+    baud: int | None = Field(default=None, ge=300, le=1_000_000)  # of a serial line, also of one behind a gateway
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
     timeout: Duration = 1000
     connect_delay: Duration | None = None
     version: Literal["3.1.1", "5"] = "3.1.1"
     client_id: str = ""
+
+    @property
+    def modbus(self) -> bool:
+        """True where devices are asked."""
+        return self.type != "mqtt"
+
+    @property
+    def serial(self) -> bool:
+        """True where frames are those of a serial line, without numbers."""
+        return self.type in {"rtu", "rtu-over-tcp"}
+
+    @property
+    def where(self) -> str:
+        """What it reaches, for people."""
+        return self.path if self.type == "rtu" else f"{self.host}:{self.port}"
+
+    @property
+    def character_ms(self) -> float | None:
+        """How long a character takes on its serial line: start, 8 bits, parity, stop; None where there is none [ms]."""
+        if not self.serial and self.baud is None:
+            return None
+        return 1000 * (9 + (self.parity != "N") + self.stop_bits) / (self.baud or DEFAULT_BAUD)
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        missing = "path" if self.type == "rtu" else "port"
+        if missing not in self.model_fields_set or not getattr(self, missing):
+            faults = [InitErrorDetails(type="missing", loc=(missing,), input={})]
+            raise ValidationError.from_exception_data("link", faults)
+        if self.type == "mqtt" and self.baud:
+            raise ValueError("a broker has no baud rate; remove the key")
+        return self
 
 
 class Device(Strict):

@@ -62,7 +62,7 @@ class LinkLoad:
 
     def body(self) -> dict[str, Any]:
         """As JSON; of an MQTT link only what a day brings."""
-        polled = self.type == "tcp"
+        polled = self.type != "mqtt"
         return {
             "id": self.id, "type": self.type, "where": self.where, "devices": self.devices, "groups": len(self.groups),
             "requests_per_sweep": sum(g.requests for g in self.groups) if polled else None,
@@ -83,7 +83,7 @@ def loads(config: SiteConfig) -> tuple[LinkLoad, ...]:
 
 def _link(link: WiredLink) -> LinkLoad:
     groups = tuple(load for device in link.devices for load in _groups(device))
-    where = f"{link.link.host}:{link.link.port}"
+    where = link.link.where
     return LinkLoad(link.link.id, link.link.type, where, len(link.devices), groups)
 
 
@@ -111,7 +111,7 @@ def serial_ms(block: Block) -> float:
 
 def advice(load: LinkLoad) -> str:
     """In one sentence, what to know about a link; empty when there is nothing."""
-    if load.type != "tcp":
+    if load.type == "mqtt":
         return ""
     if load.tcp_share > 1:
         return "does not fit: lengthen `every`, or split the devices over two links"

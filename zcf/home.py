@@ -132,7 +132,6 @@ class Home:
         self.note(history={"from_ms": start_ms, "until_ms": until_ms, "polls": polls})
         return polls
 
-
     def begin(self, now_ms: int) -> None:
         """Let the faults count from the first live moment; on later starts they go on counting."""
         if "begun_ms" in self.state:

@@ -29,6 +29,10 @@ class NoAnswerError(Exception):
         self.reason, self.detail, self.code = reason, detail, code
 
 
+class NoLineError(NoAnswerError):
+    """The link itself cannot be opened: nothing behind it can be asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One read: `count` registers or bits from a 0-based address; for 43/14 the object and the category asked for."""

@@ -7,32 +7,15 @@ short and foreign ones for the answer asked for (pymodbus 3.16.1; PR 2636, issue
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import MappingProxyType
 
 from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.framer import FramerSocket
-from pymodbus.pdu import DecodePDU, ModbusPDU
-from pymodbus.pdu.bit_message import ReadCoilsRequest, ReadDiscreteInputsRequest
-from pymodbus.pdu.mei_message import ReadDeviceInformationRequest
-from pymodbus.pdu.other_message import ReportDeviceIdRequest
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
-from collector.protocols.gate import ALLOWED, ForbiddenFunctionError, NoAnswerError, Request, Verdict, judge
+from collector.protocols.gate import NoAnswerError, NoLineError, Request, Verdict, judge
+from collector.protocols.pdus import BUFFER, TcpFramer, pdu_of
 from metering.reading import GapReason
 
-_BUFFER = 1 << 20  # above what asyncio hands over at once, so that pymodbus drops no byte before we have seen it
 _CONNECT_S = 3.0
-
-_PDU: Mapping[int, Callable[[Request], ModbusPDU]] = MappingProxyType({
-    1: lambda r: ReadCoilsRequest(address=r.address, count=r.count, dev_id=r.unit),
-    2: lambda r: ReadDiscreteInputsRequest(address=r.address, count=r.count, dev_id=r.unit),
-    3: lambda r: ReadHoldingRegistersRequest(address=r.address, count=r.count, dev_id=r.unit),
-    4: lambda r: ReadInputRegistersRequest(address=r.address, count=r.count, dev_id=r.unit),
-    17: lambda r: ReportDeviceIdRequest(dev_id=r.unit),
-    43: lambda r: ReadDeviceInformationRequest(read_code=r.count, object_id=r.address, dev_id=r.unit),
-})  # fmt: skip
 
 
 class Gate:
@@ -54,6 +37,10 @@ class Gate:
     def is_open(self) -> bool:
         """True while the next request needs no new connection."""
         return self._wire is not None and self._wire.usable
+
+    def airtime_s(self, request: Request) -> float:  # noqa: ARG002 - where it is long it depends on the request
+        """How long a request and its answer are under way, beside the time the device takes: on TCP nothing."""
+        return 0.0
 
     async def open_if_possible(self) -> None:
         """Connect ahead of the next request, which will tell where that fails."""
@@ -112,8 +99,8 @@ class _Wire:
     def __init__(self, host: str, port: int) -> None:
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong here is said once, as a gap
         self._client = AsyncModbusTcpClient(host, port=port, retries=0, reconnect_delay=0, trace_connect=self._moved)
-        self._client.ctx.framer = _Framer(self._received)
-        self._client.ctx.max_buffer_size = _BUFFER
+        self._client.ctx.framer = TcpFramer(self._received)
+        self._client.ctx.max_buffer_size = BUFFER
         self._where = f"{host}:{port}"
         self._asked: tuple[Request, int] | None = None
         self._answer: asyncio.Future[bytes] | None = None
@@ -128,7 +115,7 @@ class _Wire:
                 await self._client.ctx.call_create()
         except OSError as error:  # TimeoutError is one
             words = error.strerror or str(error) or f"no connection within {timeout_s:g} s"
-            raise NoAnswerError(GapReason.CONNECT, f"{self._where}: {words}") from None
+            raise NoLineError(GapReason.CONNECT, f"{self._where}: {words}") from None
 
     async def ask(self, request: Request, tid: int, timeout_s: float) -> bytes:
         """Send one request and wait for its answer."""
@@ -137,10 +124,8 @@ class _Wire:
         loop = asyncio.get_running_loop()
         self._asked, self._answer, self._begun = (request, tid), loop.create_future(), False
         timer = loop.call_later(timeout_s, self._fail, GapReason.TIMEOUT, f"no answer within {timeout_s:g} s")
-        pdu = _PDU[request.function](request)
-        pdu.transaction_id = tid
         try:
-            self._client.ctx.pdu_send(pdu)
+            self._client.ctx.pdu_send(pdu_of(request, tid))
             return await self._answer
         except asyncio.CancelledError:
             self.spoil("request broken off")
@@ -190,21 +175,3 @@ class _Wire:
             answer.set_exception(verdict.refusal)
         if not verdict.clean:
             self.spoil("odd bytes")
-
-
-class _Framer(FramerSocket):
-    """pymodbus's framing for what is sent; what is received goes to the gate unread."""
-
-    def __init__(self, received: Callable[[bytes], int]) -> None:
-        super().__init__(DecodePDU(is_server=False))
-        self._take = received
-
-    def buildFrame(self, message: ModbusPDU) -> bytes:  # noqa: N802 - pymodbus's name
-        """The bytes of a request; the last place where a function that is not a read is refused."""
-        if message.function_code not in ALLOWED:
-            raise ForbiddenFunctionError(f"Modbus function {message.function_code} is refused")
-        return super().buildFrame(message)
-
-    def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: ARG002, N802 - pymodbus's names
-        """Hand everything received to the gate; no PDU ever comes back this way."""
-        return self._take(data), None

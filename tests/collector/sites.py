@@ -33,12 +33,22 @@ def make_site(
     every: str = "{power: 100ms, energy: 300ms}",
     timeout_s: float = 0.15,
     connect_delay_s: float = 0,
+    path_of: Mapping[str, str] | None = None,
 ) -> SiteConfig:
-    """A site with links, each with devices at some unit ids, each with one metering point of the same name."""
+    """A site with links, each with devices at some unit ids, each with one metering point of the same name.
+
+    `path_of` names the adapters of links that are serial lines, at 57600 Bd.
+    """
     (folder / "profiles").mkdir(exist_ok=True)
     profile = PROFILE.format(timeout_s=timeout_s, connect_delay_s=connect_delay_s).lstrip()
     (folder / "profiles" / "test-meter.yaml").write_text(profile)
-    links = "".join(f"  - {{id: {link}, type: tcp, port: {port_of[link]}}}\n" for link in ports)
+    paths = path_of or {}
+    links = "".join(
+        f"  - {{id: {link}, type: rtu, path: {paths[link]}, baud: 57600}}\n"
+        if link in paths
+        else f"  - {{id: {link}, type: tcp, port: {port_of[link]}}}\n"
+        for link in ports
+    )
     pairs = [(link, unit) for link, units in ports.items() for unit in units]
     devices = "".join(
         f"  - {{id: {link}-{unit}, profile: test-meter, link: {link}, unit: {unit}, every: {every}}}\n"

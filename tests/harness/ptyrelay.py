@@ -14,6 +14,7 @@
 Time is counted as on the wire: a request takes its characters, the device its turnaround, the answer its characters;
 bytes are handed over when their last bit would have arrived. A request sent before 3.5 silent characters have passed
 since the line was last in use is not heard by any device and counts in `clashes` (`strict=False` turns that off).
+Each unit answers its requests in order: while a late answer is on its way, its later ones wait behind it.
 It runs in a thread of its own and shares no code with the product. `answer` is called as answer(request bytes) ->
 answer bytes, or None for a device that says nothing; `meters` and `frame` make such things.
 """
@@ -107,6 +108,7 @@ class PtyLine:
         self._injected: list[bytes] = []
         self._outbox: list[tuple[float, bytes]] = []  # (earliest start, bytes), not yet on the line
         self._sending: list[tuple[float, bytes]] = []  # (due, character), on the line
+        self._answered_at: dict[int, float] = {}  # unit -> when its last answer begins
         self._free_at = 0.0  # when the line was last in use
         self._received = b""
         self._master = self._slave = -1
@@ -143,7 +145,7 @@ class PtyLine:
                 if fd >= 0:
                     os.close(fd)
             self._master = self._slave = -1
-            self._outbox, self._sending, self._received = [], [], b""
+            self._outbox, self._sending, self._received, self._answered_at = [], [], b"", {}
         self._wake()
 
     def replug(self) -> None:
@@ -211,7 +213,8 @@ class PtyLine:
         self.asked.append((time.monotonic(), request))
         answer = self.answer(request)
         if answer is not None:
-            start = self._free_at + self.turnaround_s + self.delay(request)
+            start = max(self._free_at, self._answered_at.get(request[0], 0.0)) + self.turnaround_s + self.delay(request)
+            self._answered_at[request[0]] = start
             self._outbox.append((start, self.garble(answer)))
             self._outbox.sort(key=lambda pair: pair[0])
 

@@ -64,7 +64,7 @@ FAULTS = {
     5: ["site.colour: .* -> remove the key"],
     6: ["store.commit: cannot read duration 'often'; write 500ms"],
     9: ["links.1: 'gw1' is declared 2 times -> give each its own id"],
-    10: ["links.2.type: .*'tcp' or 'mqtt'"],
+    10: ["links.2.type: .*'rtu-over-tcp' or 'mqtt'"],
     11: ["links.3.port: Field required -> add the key"],
     14: ["devices.1: unit 1 on link 'gw1' is already 'm1'"],
     15: ["devices.2.link: no link 'gw9' -> one of: gw1"],

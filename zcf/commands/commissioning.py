@@ -44,7 +44,7 @@ def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for load in found:
         told = load.body()
-        polled = load.type == "tcp"
+        polled = load.type != "mqtt"
         table.add_row(
             load.id, str(load.devices), str(told["requests_per_sweep"]) if polled else "–",
             f"{told['sweep_ms']:.0f}" if polled else "–", f"{load.tcp_share:.0%}" if polled else "–",
