@@ -15,6 +15,7 @@ from zcf.commands import (
     delivery,
     demonstration,
     grafana,
+    influx,
     ledger,
     measurements,
     processes,
@@ -54,6 +55,7 @@ for room in (demonstration, commissioning, processes, delivery, bringing, answer
 app.add_typer(measurements.app, name="bench")
 app.add_typer(correcting.app, name="correct")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(influx.app, name="influx")
 app.add_typer(ledger.app, name="ledger")
 
 

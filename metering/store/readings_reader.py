@@ -138,6 +138,11 @@ class ReadingsReader:
         """The newest poll's sequence number; 0 before the first."""
         return self._ask(lambda db: int(db.execute("SELECT coalesce(max(seq), 0) FROM poll").fetchone()[0]), 0)
 
+    def first_ms(self) -> int | None:
+        """When the oldest reading was made [ms UTC]."""
+        found: int | None = self._ask(lambda db: db.execute("SELECT min(time_ms) FROM poll").fetchone()[0], None)
+        return found
+
     def delivered(self, sink: str) -> list[tuple[int, int]]:
         """The ranges of sequence numbers a sink has acknowledged, of all lanes: (first, last)."""
         sql = "SELECT first_seq, last_seq FROM delivered WHERE sink=? ORDER BY first_seq"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from tests.harness import influxql
+from tests.harness.fluxadmin import FluxAdmin
 from tests.harness.fluxfaults import Fault
 from tests.harness.lineparser import BadLineError, Point, Scalar, Series, parse, type_name
 
@@ -67,6 +68,7 @@ class FakeFlux:
         self.lies: Callable[[Point], bool] | None = None  # points it says it has stored, and has not
         self.oldest_ns: int | None = None  # points before it are beyond the bucket's retention
         self.delay_s = 0.0  # how long each write takes
+        self.admin: FluxAdmin | None = None  # with it, its tokens and buckets count too
         self._types: dict[tuple[str, str, str], str] = {}
         self._mutex = threading.Lock()
         self._server: _Server | None = None
@@ -134,7 +136,7 @@ class FakeFlux:
         return Reply(planned.status, planned.body.encode(), planned.headers)
 
     def _write(self, query: dict[str, str], headers: Any, body: bytes) -> Reply:
-        refused = self._refuse(query, headers, self.write_token)
+        refused = self._refuse(query, headers, self.write_token, "write")
         if refused is not None:
             return refused
         if headers.get("Content-Encoding") == "gzip":
@@ -162,12 +164,13 @@ class FakeFlux:
                 malformed.append(str(error))
         return points, malformed
 
-    def _refuse(self, query: dict[str, str], headers: Any, token: str) -> Reply | None:
-        if headers.get("Authorization") != f"Token {token}":
+    def _refuse(self, query: dict[str, str], headers: Any, token: str, action: str) -> Reply | None:
+        given, bucket = headers.get("Authorization", "").removeprefix("Token "), query.get("bucket", query.get("db"))
+        if given != token and not (self.admin and self.admin.may(given, action, bucket or "")):
             return fault(401, "unauthorized", "unauthorized access")
         if query.get("org", self.org) != self.org:
             return fault(404, "not found", "organization not found")
-        if (bucket := query.get("bucket", query.get("db"))) not in self.buckets:
+        if bucket not in self.buckets:
             return fault(404, "not found", f'bucket "{bucket}" not found')
         return None
 
@@ -214,7 +217,7 @@ class FakeFlux:
 
     def query(self, form: dict[str, str], headers: Any) -> Reply:
         """POST /query."""
-        refused = self._refuse(form, headers, self.read_token)
+        refused = self._refuse(form, headers, self.read_token, "read")
         if refused is not None:
             return refused
         if form.get("epoch") != "ms":
@@ -275,7 +278,26 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/query":
             self._answer(flux.query(query | dict(parse_qsl(body.decode())), self.headers))
         else:
+            self._manage("POST", body)
+
+    def do_GET(self) -> None:
+        self._manage("GET", b"")
+
+    def do_PATCH(self) -> None:
+        self._manage("PATCH", self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_DELETE(self) -> None:
+        self._manage("DELETE", b"")
+
+    def _manage(self, method: str, body: bytes) -> None:
+        parts, admin = urlsplit(self.path), self.server.flux.admin
+        if admin is None:
             self._answer(fault(404, "not found", "path not found"))
+            return
+        token = self.headers.get("Authorization", "").removeprefix("Token ")
+        status, found = admin.answer(method, parts.path, dict(parse_qsl(parts.query)), token, body)
+        raw = b"" if found is None else json.dumps(found).encode()
+        self._answer(Reply(status, raw, {"Content-Type": "application/json"}))
 
     def _answer_write(self, found: Reply | Fault) -> None:
         flux = self.server.flux
