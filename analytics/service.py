@@ -214,7 +214,8 @@ class FactoryService:
             self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock()
         )
         mine = [self.standards[name] for name in self.config.file.standards if name in self.standards]
-        return {"period": period_body(found.period), **score_document(judge(chosen, inputs), mine or [chosen])}
+        head = {"period": period_body(found.period), "currency": self.config.file.site.currency}
+        return {**head, **score_document(judge(chosen, inputs), mine or [chosen])}
 
     def _standard(self, name: str | None) -> Standard:
         wanted = name or next(iter(self.config.file.standards), next(iter(self.standards)))

@@ -19,6 +19,7 @@ from zcf.commands import (
     ledger,
     measurements,
     processes,
+    scoring,
 )
 from zcf.supervisor import ChildError, die_with_parent
 
@@ -49,7 +50,7 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, delivery, bringing, answers, closing):
+for room in (demonstration, commissioning, processes, delivery, bringing, answers, scoring, closing):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")

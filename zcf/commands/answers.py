@@ -1,4 +1,4 @@
-"""`zcf balance` and `zcf score`: the answers of a site's store, computed and never written."""
+"""`zcf balance`: the carbon balance of a site's store, computed and never written."""
 
 import json
 from collections.abc import Mapping
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
 Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
-
-SIGNS = {"MET": "[green]✔ MET[/]", "NOT_MET": "[red]✘ NOT MET[/]", "UNDETERMINED": "[yellow]? UNDETERMINED[/]"}
 
 
 def _service(site: Path) -> "FactoryService":
@@ -86,46 +84,4 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
         console.print(f"[yellow]not counted:[/] {fault['where']}: {fault[lang]}")
 
 
-def score(
-    site: SiteFile,
-    standard: Annotated[str | None, typer.Option("--standard", help="A standard's id; else the site's first.")] = None,
-    lang: Language = "en",
-    as_json: AsJson = False,
-) -> None:
-    """Every criterion of a standard: met, not met, or undetermined, each with its reason."""
-    try:
-        document = _service(site).score(standard)
-    except LookupError as error:
-        raise typer.BadParameter(str(error.args[0] if error.args else error), param_hint="--standard") from None
-    if as_json:
-        print(json.dumps(document, ensure_ascii=False))
-    else:
-        _show_score(document, lang)
-
-
-def _show_score(document: Mapping[str, Any], lang: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    table = Table(box=None, header_style="bold", title=str(document["standard"]["name"][lang]))
-    for name in ("criterion", "verdict", "value", "threshold", "status", "why"):
-        table.add_column(name, justify="right" if name in {"value", "threshold"} else "left")
-    for verdict in document["verdicts"]:
-        table.add_row(
-            verdict["name"][lang], SIGNS[verdict["outcome"]], _amount(verdict["value"], verdict["unit"]),
-            f"{verdict['op']} {_amount(verdict['threshold'], '')}" if verdict["threshold"] is not None else "–",
-            str(verdict["threshold_status"] or ""), verdict["reason"][lang],
-        )  # fmt: skip
-    console.print(table)
-    counts = ", ".join(f"{count} {name}" for name, count in document["counts"].items())
-    console.print(f"self-assessment: {counts}")
-
-
-def _amount(value: object, unit: str | None) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:,.4g} {unit or ''}".strip()
-    return "–" if value is None else str(value)
-
-
-COMMANDS = {"balance": balance, "score": score}
+COMMANDS = {"balance": balance}
