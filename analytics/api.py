@@ -77,6 +77,10 @@ class Service(Protocol):
         """Ticks, gaps, open items and the age of every device."""
         ...
 
+    def alerts(self) -> Document:
+        """What fires now, what was, which rules watch, and whether the receivers can be reached."""
+        ...
+
 
 class RefusedError(Exception):
     """A request that cannot be answered: what is wrong and what to do instead."""
@@ -119,7 +123,7 @@ InPeriod = Annotated[str, Depends(_period)]
 
 def _routes() -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
-    for view in (site, live, balance, energy, tree, score, quality):
+    for view in (site, live, balance, energy, tree, score, quality, alerts):
         routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
     routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
     return routes
@@ -172,8 +176,13 @@ def quality(service: Asked) -> Document:
     return service.quality()
 
 
+def alerts(service: Asked) -> Document:
+    """What fires now, what was, which rules watch, and whether the receivers can be reached."""
+    return service.alerts()
+
+
 async def stream(request: Request) -> StreamingResponse:
-    """Server-sent events: `live` with what changed, `beat` when nothing did, `trouble` when the store is busy."""
+    """Server-sent events: `live` and `alerts` when they change, `beat` when nothing does, `trouble` of a busy store."""
     frames = cast("Live", request.app.state.live).frames()
     return StreamingResponse(frames, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 

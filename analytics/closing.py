@@ -20,7 +20,8 @@ from metering.store.source import StoreSource
 Document = dict[str, Any]
 FORMAT = 1
 INDEX = "closings"  # mark: period -> [{"number", "entry", "document"}]
-ASIDE = frozenset({"closing", "undo", "import", "acknowledgement"})  # kinds that change no figure by themselves
+# kinds that change no figure by themselves
+ASIDE = frozenset({"closing", "undo", "import", "acknowledgement", "silence"})
 STARTS, ENDS = ("start_ms", "time_ms", "before_ms"), ("end_ms", "time_ms", "after_ms")
 
 

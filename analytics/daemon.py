@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from analytics.alarms import Alarms
 from analytics.api import make_app
 from analytics.closing import freeze_pending
 from analytics.server import serve
@@ -13,6 +14,7 @@ from analytics.service import DAY_MS, FactoryService
 from analytics.settlement import bring_up_to_date
 from metering.sitefile import load_site
 from metering.store import StoreError
+from metering.store.alertbook import OutboxWriter
 from metering.store.results import ResultsWriter
 
 log = structlog.get_logger("analytics")
@@ -35,6 +37,7 @@ class Settling:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
         self._folded = 0
+        self.alarms = Alarms(service, OutboxWriter(self._writer))
 
     def once(self) -> int:
         """Settle what came since the last time and freeze months asked to be closed; how many series were touched."""
@@ -44,6 +47,7 @@ class Settling:
             self._writer.fold(now // DAY_MS * DAY_MS)
             self._folded = now // DAY_MS
         freeze_pending(self.service, self._writer)
+        self.alarms.once()
         return touched
 
     def start(self) -> None:

@@ -63,9 +63,14 @@ _KINDS = {
 }
 
 
+def open_item_words(kind: str) -> tuple[str, str]:
+    """What an open item of a kind is, (zh, en)."""
+    return _KINDS.get(kind, (kind, kind))
+
+
 def _open_item(site: Site, key: SeriesKey, body: Mapping[str, Any]) -> dict[str, Any]:
     point, name = key
-    zh, en = _KINDS.get(body["kind"], (body["kind"], body["kind"]))
+    zh, en = open_item_words(body["kind"])
     known = {p.id: p for p in site.points}
     names = (
         {"zh": known[point].name("zh"), "en": known[point].name("en")} if point in known else {"zh": point, "en": point}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
 from analytics.criteria import Standard, judge
 from analytics.criteria_files import load_standards
@@ -71,6 +72,8 @@ class FactoryService:
         self.standards = load_standards(data)
         self.assets = load_assets(data)
         self.settings = settings_of(config, self.table)
+        self.alerts_looked_ms: int | None = None  # set by the loop that watches
+        self.receivers_failing: Mapping[str, str] = {}  # set by the thread that sends
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
         self._accounts: dict[str, tuple[object, Account]] = {}
@@ -237,6 +240,15 @@ class FactoryService:
             recent,
             self.results.open_items(),
         )
+
+    def point_name(self, point: str) -> tuple[str, str]:
+        """A metering point's name (zh, en), else its id."""
+        found = next((p for p in self.config.site.points if p.id == point), None)
+        return (point, point) if found is None else (found.name("zh"), found.name("en"))
+
+    def alerts(self) -> Document:
+        """What fires now, what was, which rules watch, and whether the receivers can be reached."""
+        return site_alerts(self)
 
     def _accounted(self, groups: dict[int, PollGroup]) -> Iterable[Accounted]:
         reader = self.source.readings

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from metering.store import StoreError
 
 Document = dict[str, Any]
+ALERTS_S = 2.0  # alerts are looked for every five seconds; a stream need not ask more often [s]
+TOLD = ("now_ms", "counts", "alerts")  # of the alerts document; who wants the history asks for it
 
 
 class Looked(Protocol):
@@ -15,6 +17,10 @@ class Looked(Protocol):
 
     def live(self) -> Document:
         """The live document; StoreError when it cannot be read now."""
+        ...
+
+    def alerts(self) -> Document:
+        """The alerts document."""
         ...
 
 
@@ -25,7 +31,8 @@ class Live:
         self._service, self._look_s, self._beat_s = service, look_s, beat_s
         self._lock, self._stop = asyncio.Lock(), asyncio.Event()
         self._document: Document = {}
-        self._seen_at = -look_s
+        self._alerts: Document = {}
+        self._seen_at = self._asked_at = -max(look_s, ALERTS_S)
 
     def stop(self) -> None:
         """End every stream; called in the event loop, before the server waits for its connections."""
@@ -38,11 +45,16 @@ class Live:
             if now - self._seen_at >= self._look_s:
                 self._document = await asyncio.to_thread(self._service.live)
                 self._seen_at = asyncio.get_running_loop().time()
+            if now - self._asked_at >= ALERTS_S:
+                told = await asyncio.to_thread(self._service.alerts)
+                self._alerts = {key: told[key] for key in TOLD}
+                self._asked_at = now
             return self._document
 
     async def frames(self) -> AsyncIterator[bytes]:
         """One client's stream: everything first, then what changed; a beat when nothing did."""
         sent: Document = {}
+        told: Document = {}
         quiet = 0.0
         yield b"retry: 2000\n\n"
         while not self._stop.is_set():
@@ -50,6 +62,9 @@ class Live:
             if frame or quiet >= self._beat_s:
                 yield frame or _event("beat", {"now_ms": sent.get("now_ms")})
                 quiet = 0.0
+            if self._alerts.get("alerts", []) != told.get("alerts", []):
+                told = self._alerts
+                yield _event("alerts", told)
             await self._pause()
             quiet += self._look_s
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from metering.alerting import alert_faults
 from metering.config import Document, Fault
 from metering.imports import import_faults
 from metering.quantity import quantity
@@ -12,8 +13,8 @@ from metering.site import tree_faults
 if TYPE_CHECKING:
     from metering.sitefile import Point, SiteFile
 
-SECTIONS = ("links", "devices", "points", "imports", "factors")
 _LAST_UNIT = 247  # Modbus over serial line V1.02, 2.2
+SECTIONS = ("links", "devices", "points", "imports", "factors", "alerts", "receivers")
 Declared = Mapping[str, frozenset[str] | None]  # ids a section declares, sound or not; None = who knows
 
 
@@ -31,12 +32,13 @@ def _ids(items: Any) -> frozenset[str] | None:
 
 def cross_faults(document: Document, file: "SiteFile", known: Declared) -> Iterator[Fault]:
     """Every fault between the parts of a file; `known` are ids that stand in it though their items have faults."""
-    for section in ("links", "devices", "factors"):
-        yield from _duplicates(document, section, [item.id for item in getattr(file, section)])
+    for section in ("links", "devices", "factors", "alerts", "receivers"):
+        yield from _duplicates(document, section, [item.id for item in getattr(file, section) or ()])
     yield from _line_faults(document, file)
     yield from _device_faults(document, file, known)
     for index, point in enumerate(file.points):
         yield from _point_faults(document, file, index, point, known)
+    yield from alert_faults(document, file, known)
     points = [p.id for p in file.points]
     yield from import_faults(document, file.imports, frozenset(points), known.get("points", frozenset()))
     for point_id, message, mend in tree_faults(tuple(p.freeze() for p in file.points)):

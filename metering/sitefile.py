@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
+from metering.alerting import AlertSection, ReceiverSection
 from metering.config import ConfigError, Document, Strict, read, validate, without_faults
 from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text, Zone
 from metering.hours import ShiftSection, TariffSection
@@ -186,6 +187,8 @@ class SiteFile(Strict):
     store: StoreSection = StoreSection()
     forward: ForwardSection | None = None
     metrics: MetricsSection | None = None
+    alerts: tuple[AlertSection, ...] | None = None  # none written: what every site should know of
+    receivers: tuple[ReceiverSection, ...] = ()
     links: tuple[Link, ...] = ()
     devices: tuple[Device, ...] = ()
     points: tuple[Point, ...] = ()

@@ -29,7 +29,9 @@ PURE = {
         "line_protocol", "plausible", "schedule",
     ),
     "analytics": (
-        "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts", "report", "curves",
+        "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts",
+        "alert_words", "alert_document", "silence", "signals",
+        "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",

@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +17,29 @@ from metering.period import QUARTER_MS, to_ms
 from metering.reading import SeriesKey
 from metering.store.sqlite import WriterLock, close_writer, open_writer, snapshot, transaction
 
-FORMAT = 1
+FORMAT = 2  # 2: alerts, their outbox, what is to be published
 SCHEMA = """
-CREATE TABLE series(id INTEGER PRIMARY KEY, point TEXT NOT NULL, quantity TEXT NOT NULL, UNIQUE(point, quantity));
-CREATE TABLE interval(
+CREATE TABLE IF NOT EXISTS series(
+  id INTEGER PRIMARY KEY, point TEXT NOT NULL, quantity TEXT NOT NULL, UNIQUE(point, quantity));
+CREATE TABLE IF NOT EXISTS interval(
   series INTEGER NOT NULL, start_ms INTEGER NOT NULL, energy INTEGER NOT NULL, placed INTEGER NOT NULL,
   flags INTEGER NOT NULL, PRIMARY KEY(series, start_ms)) WITHOUT ROWID;
-CREATE TABLE chunk(
+CREATE TABLE IF NOT EXISTS chunk(
   series INTEGER NOT NULL, month_ms INTEGER NOT NULL, energy BLOB NOT NULL, placed BLOB NOT NULL, flags BLOB NOT NULL,
   PRIMARY KEY(series, month_ms));
-CREATE TABLE open_item(
+CREATE TABLE IF NOT EXISTS open_item(
   series INTEGER NOT NULL, before_ms INTEGER NOT NULL, after_ms INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(series, before_ms)) WITHOUT ROWID;
-CREATE TABLE mark(key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mark(key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS incident(
+  key TEXT PRIMARY KEY, resolved_ms INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL, happening TEXT NOT NULL,
+  made_ms INTEGER NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL, message INTEGER, sent_ms INTEGER);
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox(receiver, id) WHERE sent_ms IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_sent ON outbox(sent_ms) WHERE sent_ms IS NOT NULL;
+CREATE TABLE IF NOT EXISTS unpublished(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, day_ms INTEGER NOT NULL, UNIQUE(series, day_ms));
 """
 MISSING = 32  # analytics.intervals.Flag.MISSING: nothing is known of the quarter-hour
 _ADD = "INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?)"
@@ -70,6 +82,13 @@ class ResultsWriter:
         except BaseException:
             self._lock.release()
             raise
+        self._turn = threading.RLock()  # settling, alerts and publishing are threads of one writer
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, one thread at a time."""
+        with self._turn, transaction(self._db) as db:
+            yield db
 
     def write(
         self,
@@ -83,7 +102,7 @@ class ResultsWriter:
         What starts before `fold_before_ms` goes into month chunks, the rest stays rows. `open_items` maps a series to
         (from_ms, to_ms, items), each item (before_ms, after_ms, body).
         """
-        with transaction(self._db) as db:
+        with self.transaction() as db:
             for key, rows in settled.items():
                 _write_series(db, _series_id(db, key), rows, fold_before_ms)
             for key, (low, high, items) in open_items.items():
@@ -98,7 +117,7 @@ class ResultsWriter:
 
     def fold(self, before_ms: int) -> None:
         """Move rows that start before an instant into their month chunks."""
-        with transaction(self._db) as db:
+        with self.transaction() as db:
             for (series,) in db.execute(
                 "SELECT DISTINCT series FROM interval WHERE start_ms<?", (before_ms,)
             ).fetchall():

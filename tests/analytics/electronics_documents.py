@@ -92,3 +92,42 @@ def _open_item(now: int) -> Document:
     for side in ("before", "after"):
         item[side]["time_ms"] = now - item[side].pop("ago_ms")
     return item
+
+
+def alerts(now: int) -> Document:
+    """A dead link with its members, a limit passed that somebody knows of, and one that is over."""
+    heads = {"rule": "", "members": [], "value": None, "limit": None, "unit": "", "acknowledged": None,
+             "silenced": False, "state": "firing", "resolved_ms": None}  # fmt: skip
+    dead = heads | {
+        "key": "no_data-41", "rule": "no_data", "kind": "absence", "severity": "critical",
+        "name": {"zh": "无数据", "en": "no data"},
+        "subject": {"id": "link:smt_hall", "name": {"zh": "链路 smt_hall", "en": "link smt_hall"}},
+        "text": {"zh": "链路 smt_hall 整体无应答 4 分钟：2 台设备（m_smt, m_reflow_1）",
+                 "en": "link smt_hall has been silent for 4 min: 2 devices (m_smt, m_reflow_1)"},
+        "since_ms": now - 240_000, "fired_ms": now - 120_000, "members": ["m_smt", "m_reflow_1"], "value": 240.0,
+        "limit": 120.0, "unit": "s",
+    }  # fmt: skip
+    high = heads | {
+        "key": "grid_high-40", "rule": "grid_high", "kind": "threshold", "severity": "warning",
+        "name": {"zh": "进线功率偏高", "en": "grid power high"},
+        "subject": {
+            "id": "point:grid/active_power", "name": {"zh": "10 kV 进线 active_power", "en": "grid active_power"},
+        },
+        "text": {"zh": "10 kV 进线 active_power 越限：1240 kW（限值 1200 kW）",
+                 "en": "grid active_power, limit passed: 1240 kW (limit 1200 kW)"},
+        "since_ms": now - 3_600_000, "fired_ms": now - 3_480_000, "value": 1240.0, "limit": 1200.0, "unit": "kW",
+        "acknowledged": {"who": "Li", "why": "chiller test until noon", "at_ms": now - 3_000_000},
+    }  # fmt: skip
+    over = high | {"key": "grid_high-39", "state": "resolved", "resolved_ms": now - 80_000_000, "acknowledged": None,
+                   "since_ms": now - 84_000_000, "fired_ms": now - 83_880_000}  # fmt: skip
+    counts = {"firing": 2, "info": 0, "warning": 1, "critical": 1, "acknowledged": 1, "silenced": 0}
+    rules = [
+        {"id": row["rule"], "kind": row["kind"], "name": row["name"], "severity": row["severity"], "firing": 1,
+         "pending": 0, "point": None, "quantity": None}
+        for row in (dead, high)
+    ]  # fmt: skip
+    receivers = [{"id": "shift", "channel": "wecom", "waiting": 1, "last_sent_ms": now - 118_000, "failing": ""}]
+    return {
+        "now_ms": now, "looked_ms": now - 2_000, "stale": False, "counts": counts, "alerts": [dead, high],
+        "history": [over], "rules": rules, "receivers": receivers, "silences": [],
+    }  # fmt: skip

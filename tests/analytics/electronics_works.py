@@ -150,3 +150,6 @@ class Works:
 
     def quality(self) -> Document:
         return documents.quality(self.now(), [*SOURCES, *LOADS])
+
+    def alerts(self) -> Document:
+        return documents.alerts(self.now())

@@ -32,11 +32,15 @@ class Held(Works):
         super().__init__(lambda: self.at_ms)
         self.at_ms = NOON
         self.fault: Exception | None = None
+        self.firing: list = []
 
     def live(self) -> Document:
         if self.fault is not None:
             raise self.fault
         return super().live()
+
+    def alerts(self) -> Document:
+        return {**super().alerts(), "alerts": self.firing}
 
 
 @pytest.fixture
@@ -57,6 +61,7 @@ DOCUMENTS = {
     "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
     "tree?period=2026-11": "site period settled_until_ms provisional nodes fit sankey cost uncertainty areas",
     "score": "standards standard counts counts_apart verdicts",
+    "alerts": "now_ms looked_ms stale counts alerts history rules receivers silences",
     "quality": "window_ms ticks gaps_by_reason recent_gaps open_items coverage devices",
 }
 
@@ -185,6 +190,9 @@ async def test_only_changed_readings_travel() -> None:
         def live(self) -> Document:
             return {"now_ms": 1, "points": {"a": {"p": power | {"time_ms": self.time_ms}, "u": volts}}, "flow": {}}
 
+        def alerts(self) -> Document:
+            return {"now_ms": 1, "counts": {}, "alerts": []}
+
     meter = OneMeter()
     frames = await opened(Live(meter, look_s=0.001, beat_s=60))
     await anext(frames)
@@ -197,6 +205,16 @@ async def test_a_quiet_stream_beats(works: Held) -> None:
     frames = await opened(Live(works, look_s=0.001, beat_s=0.002))
     await anext(frames)
     assert events_of(await anext(frames)) == ("beat", {"now_ms": NOON})
+
+
+async def test_an_alert_is_told_once_to_every_stream(works: Held) -> None:
+    works.firing = [{"key": "no_data-1"}]
+    for frames in [await opened(Live(works, look_s=0.001, beat_s=0.002)) for _ in range(2)]:
+        assert events_of(await anext(frames))[0] == "live"
+        name, told = events_of(await anext(frames))
+        assert (name, told["alerts"]) == ("alerts", [{"key": "no_data-1"}])
+        assert set(told) == {"now_ms", "counts", "alerts"}
+        assert events_of(await anext(frames))[0] == "beat"
 
 
 async def test_a_busy_store_does_not_end_a_stream(works: Held) -> None:
