@@ -10,6 +10,7 @@ import json
 import re
 import zipfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 from analytics.fingerprint import canonical, digest, entry_body
 from analytics.held import HeldSource
 from metering.quantity import Kind, quantity
-from metering.reading import Columns, SeriesInfo, SeriesKey
+from metering.reading import MICRO, Columns, SeriesInfo, SeriesKey
 from metering.store.entries import Entry
 from metering.store.readings import dump_info, load_info
 
@@ -99,7 +100,8 @@ def readings_members(source: HeldSource) -> dict[str, bytes]:
 
 
 def _csv(columns: Columns) -> bytes:
-    parts = [columns.time_ms, columns.value, columns.quality]
+    whole = columns.value if columns.value.dtype.kind == "i" else np.rint(columns.value * MICRO).astype(np.int64)
+    parts = [columns.time_ms, whole, columns.quality]
     parts += [] if columns.end_ms is None else [columns.end_ms]
     rows = zip(*(part.tolist() for part in parts), strict=True)
     head = HEADS[columns.end_ms is not None]
@@ -116,14 +118,16 @@ def _key(name: str) -> SeriesKey:
 
 def _columns(name: str, data: bytes) -> Columns:
     try:
-        spread = quantity(_key(name)[1]).kind is Kind.DELTA
+        kind = quantity(_key(name)[1]).kind
+        spread = kind is Kind.DELTA
         head, _, text = unzipped(data).decode("ascii").partition("\n")
         if head != HEADS[spread]:
             raise ValueError(f"columns {head!r}")
         rows = np.loadtxt(io.StringIO(text), np.int64, delimiter=",", ndmin=2) if text else np.empty((0, 4), np.int64)
         if np.any(np.diff(rows[:, 0]) <= 0):
             raise ValueError("its times do not rise")
-        return Columns(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.uint8), rows[:, 3] if spread else None)
+        value = rows[:, 1] / MICRO if kind is Kind.GAUGE else rows[:, 1]
+        return Columns(rows[:, 0], value, rows[:, 2].astype(np.uint8), rows[:, 3] if spread else None)
     except BROKEN as error:
         raise BundleError(name, f"cannot be read: {error}") from None
 
@@ -160,11 +164,14 @@ def _members(data: bytes) -> tuple[dict[str, bytes], dict[str, tuple[int, int]]]
     """Members by name, and where in the file each one lies."""
     name = "the archive's directory"
     members: dict[str, bytes] = {}
+    places: dict[str, tuple[int, int]] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             heads = archive.infolist()
             ends = sorted([*(head.header_offset for head in heads[:MAX_MEMBERS]), archive.start_dir])
-            places = {h.filename: (h.header_offset, ends[ends.index(h.header_offset) + 1]) for h in heads[:MAX_MEMBERS]}
+            for head in heads[:MAX_MEMBERS]:
+                after = bisect_right(ends, head.header_offset)
+                places[head.filename] = (head.header_offset, ends[after] if after < len(ends) else len(data))
             for head in heads:
                 name = head.filename
                 _admit(head, members)

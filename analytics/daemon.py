@@ -11,7 +11,8 @@ from analytics.api import make_app
 from analytics.closing import freeze_pending
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
-from analytics.settlement import bring_up_to_date
+from analytics.settlement import advance
+from metering.reading import SeriesKey
 from metering.sitefile import load_site
 from metering.store import StoreError
 from metering.store.alertbook import OutboxWriter
@@ -40,15 +41,21 @@ class Settling:
         self.alarms = Alarms(service, OutboxWriter(self._writer))
 
     def once(self) -> int:
-        """Settle what came since the last time and freeze months asked to be closed; how many series were touched."""
-        now = self.service.clock()
-        touched = bring_up_to_date(self.service.source, self.service.results, self._writer, now)
+        """Settle until nothing is left and freeze months asked to be closed; how many series were touched.
+
+        Told to stop, it ends after a slice of a month and goes on there the next time it is started.
+        """
+        now, service, touched = self.service.clock(), self.service, set[SeriesKey]()
+        while (done := advance(service.source, service.results, self._writer, now, service.days)) is not None:
+            touched |= done
+            if self._stop.is_set():
+                return len(touched)
         if now // DAY_MS != self._folded:
             self._writer.fold(now // DAY_MS * DAY_MS)
             self._folded = now // DAY_MS
         freeze_pending(self.service, self._writer)
         self.alarms.once()
-        return touched
+        return len(touched)
 
     def start(self) -> None:
         """Settle now and then every few seconds, in a thread of its own."""

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from analytics.closing import effective
-from analytics.corrected import Register, corrected
-from analytics.corrections import NOTHING, CorrectionBook, apply, declared, loosened, opposite
 from analytics.fingerprint import entry_body
-from analytics.intervals import Flag, Intervals
-from analytics.segments import Segment, Segments, segments
+from analytics.intervals import Flag, Intervals, register_at
+from analytics.placing import UsualDays
+from analytics.segments import Segment
 from analytics.service import FactoryService
+from analytics.settler import Settler
 from metering.period import Period, from_ms
 from metering.quantity import Kind, quantity
 from metering.reading import MICRO, Columns, Quality, SeriesInfo, SeriesKey
@@ -21,7 +21,6 @@ from metering.store.entries import Entry
 from metering.store.polls import origin
 
 Document = dict[str, Any]
-CONTEXT_MS = 3_600_000  # readings around a period that decide what is a rollover and what a glitch [ms]
 MOST = 40  # segments and amounts shown; more are counted
 
 
@@ -32,7 +31,7 @@ class Descent:
         self.service, self.period = service, period
         self.infos = service.source.infos()
         self.entries = effective(service.source, period)
-        self.book = CorrectionBook(service.source.entries.entries())
+        self.settler = Settler(service.source, days=service.days)
 
     def series(self, key: SeriesKey, told: Intervals) -> Document:
         """The energy of one series over the period: readings, flags, entries and open items [micro]."""
@@ -59,34 +58,24 @@ class Descent:
 
     def _registers(self, key: SeriesKey, micro: int) -> Document:
         start, end = self.period.start_ms, self.period.end_ms
-        columns, own, cut = self._cut(key)
-        parts, found = own.segments, self.book.of(key)
-        if found != NOTHING:
-            other = opposite(key[1]) if found.directions else None
-            parts = corrected(own, self._cut((key[0], other))[1] if other else own, found)
-        inside = [one for one in parts if one.time_ms[0] < end and one.time_ms[-1] >= start]
-        shown = [self._segment(key, columns, one) for one in inside]
+        told = self.settler.registers(key, (start, end))
+        seen = told.columns.time_ms.tolist() or [start]
+        raw = self.service.source.ranges([key], seen[0], seen[-1] + 1)[key]
+        inside = [one for one in told.parts if one.time_ms[0] < end and one.time_ms[-1] >= start]
+        shown = [self._segment(key, raw, one, told.usual) for one in inside]
         energy = sum(one["energy_micro"] for one in shown)
-        near = bracketed(columns, start, end)
+        near, aside = bracketed(raw, start, end), told.cut.set_aside
         return {
             "formula": "energy = sum over segments of (register at the end - register at the start)",
             "segments": shown[:MOST], "segments_more": max(0, len(shown) - MOST),
-            "readings": {"count": len(near), "set_aside": len(cut.set_aside)},
+            "readings": {"count": len(near), "set_aside": int(np.count_nonzero((aside >= start) & (aside < end)))},
             "agrees": energy == micro, "registers_micro": energy,
         }  # fmt: skip
 
-    def _cut(self, key: SeriesKey) -> tuple[Columns, Register, Segments]:
-        """Readings around the period, and the register they make with what people entered about it."""
-        raw = self.service.source.ranges([key], self.period.start_ms - CONTEXT_MS, self.period.end_ms + CONTEXT_MS)[key]
-        infos, found = self.infos.get(key, []), self.book.of(key)
-        exchanges = declared(raw, found)
-        cut = segments(apply(raw, found, exchanges), loosened(infos, found.multipliers), exchanges)
-        return raw, Register(cut.segments, infos), cut
-
-    def _segment(self, key: SeriesKey, columns: Columns, one: Segment) -> Document:
+    def _segment(self, key: SeriesKey, columns: Columns, one: Segment, usual: UsualDays | None) -> Document:
         first = max(int(one.time_ms[0]), self.period.start_ms)
         last = min(int(one.time_ms[-1]), self.period.end_ms)
-        low, high = edge(one, first), edge(one, last)
+        low, high = (register_at(one, at, self.infos.get(key, []), usual) for at in (first, last))
         return {
             "energy_micro": high - low,
             "first": self._edge(key, columns, one, first, low), "last": self._edge(key, columns, one, last, high),
@@ -153,17 +142,6 @@ def register_body(info: SeriesInfo, micro: int) -> Document:
         "modulus": None if info.modulus is None else str(info.modulus), "ct_ratio": str(info.ct_ratio),
         "class": info.meter_class, "origin": info.origin, "valid_from_ms": info.valid_from_ms,
     }  # fmt: skip
-
-
-def edge(segment: Segment, at_ms: int) -> int:
-    """The register at an instant: integer-rounded linear interpolation between readings (half up) [micro]."""
-    times = segment.time_ms.tolist()
-    before = bisect_right(times, at_ms) - 1
-    if before == len(times) - 1 or times[before] == at_ms:
-        return int(segment.value[before])
-    low, high = int(segment.value[before]), int(segment.value[before + 1])
-    gap, passed = int(times[before + 1]) - int(times[before]), at_ms - int(times[before])
-    return low + (2 * (high - low) * passed + gap) // (2 * gap)
 
 
 def _quarters(told: Intervals, asked: int) -> Mapping[str, int]:

@@ -13,6 +13,7 @@ from metering.store.readings_reader import ReadingsReader
 from metering.store.results import IntervalRows, ResultsReader
 from metering.store.source import StoreSource
 
+POWER = "active_power"
 NOWHERE = Path("/nonexistent")
 MORE_MS = 24 * 3_600_000  # a stretch of readings asked for is read with so much on either side [ms]
 ALWAYS = (-(2**53), 2**53)  # every series counts as touched at all times [ms UTC]: nothing is taken as settled
@@ -99,7 +100,7 @@ class Recorder(HeldSource):
     """A store read through: what was asked of it is kept, and answers the same questions again without it."""
 
     def __init__(self, store: StoreSource) -> None:
-        keys = sorted(key for key in store.series() if quantity(key[1]).kind is not Kind.GAUGE)
+        keys = sorted(key for key in store.series() if quantity(key[1]).kind is not Kind.GAUGE or key[1] == POWER)
         infos = {key: found for key, found in store.infos().items() if key in frozenset(keys)}
         super().__init__({key: empty(key) for key in keys}, infos, store.entries.entries())
         self._store = store
@@ -110,7 +111,11 @@ class Recorder(HeldSource):
     ) -> dict[SeriesKey, Columns]:
         """Readings of the store; kept. The settling asks again and again for a little more: so more is read."""
         wanted = list(keys)
-        new = [key for key in wanted if not self._holds(key, start_ms, end_ms)]
+        for key in wanted:
+            if key[1] == POWER:  # evidence: asked for in places only, and kept there only
+                places = self._store.ranges([key], start_ms, end_ms)[key]
+                self.columns[key] = merge(key, [self.columns.get(key, empty(key)), places])
+        new = [key for key in wanted if key[1] != POWER and not self._holds(key, start_ms, end_ms)]
         near = [self._read.get(key, (start_ms, end_ms)) for key in new]
         span = (min([start_ms, *(a for a, _ in near)]) - MORE_MS, max([end_ms, *(b for _, b in near)]) + MORE_MS)
         if new:

@@ -124,21 +124,43 @@ def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
     return limits[np.maximum(index, 0)]
 
 
-def _segment_intervals(segment: Segment, long_after: Int, profile: Profile | None = None) -> Intervals:
-    times, values = segment.time_ms, segment.value
+def register_at(segment: Segment, at_ms: int, infos: Sequence[SeriesInfo], profile: Profile | None = None) -> int:
+    """The register at the start, the end or a quarter-hour's edge of a segment, as the intervals have it [micro]."""
+    cells, edges = _edges(segment.time_ms)
+    if not len(cells):
+        return int(segment.value[0])
+    _, at = _registers(segment, edges, _long_after(segment.time_ms, infos), profile)
+    return int(at[np.searchsorted(edges, at_ms)])
+
+
+def _edges(times: Int) -> tuple[Int, Int]:
+    """The quarter-hours that a run of readings reaches into, and their edges, the first and last reading's for ends."""
     first, last = int(times[0]) // QUARTER_MS, -(-int(times[-1]) // QUARTER_MS)
-    if first == last:  # a lone reading on a quarter tells of no time
-        return empty()
     cells = np.arange(first, last, dtype=np.int64) * QUARTER_MS
-    edges = np.append(cells, cells[-1] + QUARTER_MS)
+    edges = np.append(cells, last * QUARTER_MS)
     edges[0], edges[-1] = times[0], times[-1]
+    return cells, edges
+
+
+def _registers(segment: Segment, edges: Int, long_after: Int, profile: Profile | None) -> tuple[Int, Int]:
+    """The reading before each edge [index], and the register at it [micro]."""
+    times, values = segment.time_ms, segment.value
     before = np.clip(np.searchsorted(times, edges, side="right") - 1, 0, len(times) - 1)
     at = _boundary(times, values, edges, before)
     if profile is not None:
         at = place(at, edges, times, values, _is_long(times, long_after), profile)
+    return before, at
+
+
+def _segment_intervals(segment: Segment, long_after: Int, profile: Profile | None = None) -> Intervals:
+    times, values = segment.time_ms, segment.value
+    cells, edges = _edges(times)
+    if not len(cells):  # a lone reading on a quarter tells of no time
+        return empty()
+    before, at = _registers(segment, edges, long_after, profile)
     placed = _placed(times, values, edges, before, at, long_after)
     flags = np.zeros(len(cells), np.uint8)
-    flags[np.diff(placed) != 0] |= np.uint8(Flag.PLACED)
+    flags[_in_gaps(times, values, edges, long_after)] |= np.uint8(Flag.PLACED)
     if times[0] % QUARTER_MS:
         flags[0] |= np.uint8(Flag.PARTIAL)
     if times[-1] % QUARTER_MS or len(times) == 1:
@@ -170,6 +192,22 @@ def _placed(times: Int, values: Int, edges: Int, before: Int, at: Int, long_afte
     steps = np.where(is_long[:-1], np.diff(values), 0)
     so_far = np.concatenate(([0], np.cumsum(steps)))
     return np.asarray(so_far[before] + np.where(is_long[before], at - values[before], 0), np.int64)
+
+
+def _in_gaps(times: Int, values: Int, edges: Int, long_after: Int) -> NDArray[np.bool_]:
+    """Quarter-hours that reach into a long gap in which the register rose: their part of it may be 0, or not."""
+    index = np.flatnonzero(_is_long(times, long_after) & (np.diff(values) != 0)) if len(times) > 1 else times[:0]
+    low = np.searchsorted(edges, times[index], side="right") - 1
+    high = np.searchsorted(edges, times[index + 1])
+    inside = np.zeros(len(edges) + 1, np.int64)
+    np.add.at(inside, low, 1)
+    np.add.at(inside, high, -1)
+    return np.asarray(np.cumsum(inside)[: len(edges) - 1] > 0, np.bool_)
+
+
+def is_long_after(times: Int, infos: Sequence[SeriesInfo]) -> NDArray[np.bool_]:
+    """Pairs of readings so far apart that the energy between them is placed, not read."""
+    return _is_long(times, _long_after(times, infos))
 
 
 def _is_long(times: Int, long_after: Int) -> NDArray[np.bool_]:

@@ -29,7 +29,9 @@ class Power:
     def __init__(self, readings: Columns, sign: int) -> None:
         keep = readings.quality != Quality.INVALID
         self._times = readings.time_ms[keep].astype(np.int64)
-        watts = np.rint(np.maximum(readings.value[keep].astype(np.float64) * sign, 0) * 1000).astype(np.int64)
+        micro = np.rint(readings.value[keep].astype(np.float64) * MICRO).astype(np.int64)  # as a bundle keeps them
+        watts = np.maximum((sign * micro + 500) // 1000, 0)
+        self._watts = watts
         gap = np.diff(self._times)
         near = gap <= QUARTER_MS  # further apart, nothing is known between
         self._twice = np.concatenate(([0], np.cumsum(np.where(near, (watts[1:] + watts[:-1]) * gap, 0))))
@@ -47,6 +49,12 @@ class Power:
         # twice W x ms over [micro kWh]: / 2 / 3.6e9 x 1e6
         told = Fraction(int(self._twice[high] - self._twice[low]), 7200)
         return int(told * (after_ms - before_ms) / covered)
+
+    def floor(self, before_ms: int, after_ms: int) -> int:
+        """What the lowest of the power readings over [before, after] makes of that time [micro kWh]."""
+        low, high = np.searchsorted(self._times, (before_ms, after_ms), side="right") - 1
+        near = self._watts[max(int(low), 0) : int(high) + 1]
+        return int(near.min()) * (after_ms - before_ms) // 3600 if len(near) else 0  # W x ms / 3.6e9 x 1e6
 
     def energies(self, times: Int) -> Int:
         """The same for each pair of neighbouring instants; -1 where nothing is known."""
@@ -105,8 +113,15 @@ class Limits:
         return np.array([np.inf if one is None else one for one in of_each], np.float64)[np.maximum(index, 0)]
 
     def told(self, before_ms: int, after_ms: int) -> int | None:
-        """What the power readings add up to [micro]; None without."""
-        return None if self.power is None else self.power.energy(before_ms, after_ms)
+        """What the power readings add up to [micro]; None without, or where they are above what the rating allows.
+
+        Readings that the rating refutes have a wrong scale or are of something else: they are no evidence.
+        """
+        told = None if self.power is None else self.power.energy(before_ms, after_ms)
+        rated = self.rated_kw(after_ms)
+        if told is None or rated is None:
+            return told
+        return told if told <= Fraction(rated) * HEADROOM * (after_ms - before_ms) * MICRO / 3_600_000 else None
 
     def most(self, before_ms: int, after_ms: int, value: int) -> int | None:
         """The most the register can rise between two instants [micro]; None where nothing bounds it."""
@@ -115,7 +130,7 @@ class Limits:
         if rated is not None:
             hours = Fraction(after_ms - before_ms, 3_600_000)
             by_rating = int(Fraction(rated) * HEADROOM * hours * MICRO) + 2 * step + 1
-        if by_rating is not None and not self._is_long(before_ms, after_ms):
+        if not self._is_long(before_ms, after_ms):
             return by_rating  # in everyday pairs a wrong power scale must not refute the counter
         told = self.told(before_ms, after_ms)
         by_power = None if told is None else self.by_power(told, step)
@@ -153,14 +168,27 @@ class Limits:
         info = self.info(after_ms)
         return info is None or after_ms - before_ms > max(2 * info.cadence_ms, 5000)
 
+    def long(self, times: Int) -> Mask:
+        """Pairs of neighbouring readings further apart than twice the cadence, at least 5 s."""
+        if not self._infos:
+            return np.ones(max(len(times) - 1, 0), bool)
+        index = np.searchsorted([info.valid_from_ms for info in self._infos], times[1:], side="right") - 1
+        longest = np.array([max(2 * info.cadence_ms, 5000) for info in self._infos], np.int64)
+        return np.asarray(np.diff(times) > longest[np.maximum(index, 0)], np.bool_)
+
     def stuck(self, times: Int, values: Int) -> Mask:
-        """Readings that repeat the one before although the power readings say that energy flowed."""
+        """Readings that repeat the one before although the power readings say that energy flowed all the while.
+
+        Without a rated power nothing vouches for the scale of the power readings: then they do not refute a register.
+        """
         same = np.zeros(len(times), bool)
         if self.power is None or len(times) < 2:
             return same
         told = self.power.energies(times)
-        for index in np.flatnonzero((np.diff(values) == 0) & (told > 0)):
-            same[index + 1] = told[index] > 10 * self.slack(int(times[index + 1]), int(values[index]))
+        most = self.ratings(times[1:]) * float(HEADROOM) * np.diff(times) / 3_600_000 * MICRO
+        for index in np.flatnonzero((np.diff(values) == 0) & (told > 0) & np.isfinite(most) & (told <= most)):
+            least = 10 * self.slack(int(times[index + 1]), int(values[index]))
+            same[index + 1] = told[index] > least and self.power.floor(int(times[index]), int(times[index + 1])) > least
         return same
 
     def bursts(self, times: Int, values: Int) -> Mask:

@@ -121,7 +121,7 @@ class _Cutter:
         doubtful |= np.isfinite(most) & (rise + self.limits.moduli(self.times[1:]) * 0.999 < most)  # time to go round
         if self.limits.power is not None:
             told = self.limits.power.energies(self.times)
-            doubtful |= (told >= 0) & (rise > 2 * told)
+            doubtful |= (told >= 0) & (rise > 2 * told) & self.limits.long(self.times)
         for exchange in self.exchanges:
             index = int(np.searchsorted(self.times, exchange.time_ms, side="right")) - 1
             if 0 <= index < len(doubtful):

@@ -27,6 +27,7 @@ from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.settlement import Books, is_settled
 from analytics.site_inputs import instruments
+from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
@@ -67,7 +68,8 @@ class FactoryService:
         self.config, self.clock = config, clock
         self.source = source or StoreSource(config.store_dir)
         self.results = results or ResultsReader(config.store_dir)
-        self.books = Books(self.source, self.results)
+        self.days = calendar_of(config)
+        self.books = Books(self.source, self.results, self.days)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
         self.standards = load_standards(data)
         self.assets = load_assets(data)
@@ -82,7 +84,7 @@ class FactoryService:
         """The same site and factors over other readings and results, as of another instant."""
         other = copy(self)
         other.source, other.results, other.clock = source, results, clock
-        other.books = Books(source, results)
+        other.books = Books(source, results, self.days)
         other._infos, other._accounts = (0, {}), {}  # noqa: SLF001 - its own kind
         return other
 

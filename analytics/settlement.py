@@ -7,65 +7,120 @@ import numpy as np
 
 from analytics.corrections import KINDS, Span, opposite, touched
 from analytics.intervals import Flag, Intervals, empty
+from analytics.placing import WEEKS, Days
 from analytics.segments import OpenItem
-from analytics.settler import Settled, Settler, Touched, is_settled, united
+from analytics.settler import WINDOW_MS, Settled, Settler, Touched, is_settled, united, weighed_too
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.store.entries import Entry
 from metering.store.results import IntervalRows, ResultsReader, ResultsWriter
 from metering.store.source import StoreSource
 
-__all__ = ["Books", "bring_up_to_date", "is_settled", "open_item_body"]
+__all__ = ["Books", "advance", "bring_up_to_date", "is_settled", "open_item_body"]
 
 DAY_MS = 86_400_000
+REACH_MS = (7 * WEEKS + 1) * DAY_MS  # so long after it a quarter-hour may tell how an outage's energy lies
 NEVER: Mapping[str, Any] = {"readings": 0, "imports": 0, "entries": 0, "tails": {}}
 
 
 class _News:
-    """What readings, imports and entries brought since the last settling, as passes over the series they touch."""
+    """What readings, imports and entries brought since the last settling, as passes over the series they touch.
+
+    What an earlier settling left for later, its backlog, comes after what is new.
+    """
 
     def __init__(self, source: StoreSource, marks: Mapping[str, Any]) -> None:
         self.source = source
         self.entries: Sequence[Entry] = source.entries.entries()
         polled = source.readings.changed_since(marks["readings"])
         imported = source.entries.changed_since(marks["imports"])
-        self.read = united([*polled.touched.items(), *imported.touched.items()])
+        self.read = weighed_too(united([*polled.touched.items(), *imported.touched.items()]))
+        self.backlog = [_as_touched(body) for body in marks.get("backlog", ())]
         self._since = marks.get("entries", 0)
         newest = max((entry.seq for entry in self.entries), default=0)
         self.marks = {"readings": polled.seq, "imports": imported.seq, "entries": max(self._since, newest)}
 
-    def passes(self) -> Iterator[Touched]:
-        """Readings together, then each entry on its own: they may lie far apart."""
-        if self.read:
-            yield self.read
+    def passes(self, settler: Settler, reader: ResultsReader) -> list[Touched]:
+        """Readings together, then each entry on its own: they may lie far apart; outages they bear on; the backlog."""
+        fresh = [self.read, *(_existing(settler, spans) for spans in self._of_entries())]
+        wanted = [{key: span for key, span in spans.items() if is_settled(key)} for spans in fresh]
+        echoes = [echo for spans in wanted if spans for echo in _echoes(reader, spans)]
+        return [spans for spans in (*wanted, *echoes, *self.backlog) if spans]
+
+    def _of_entries(self) -> Iterator[Touched]:
         new = [entry for entry in self.entries if entry.seq > self._since and entry.kind in {*KINDS, "undo"}]
-        if not new:
-            return
-        known = {entry.id: entry for entry in self.entries}
-        keys = self.source.series()
-        for entry in new:
-            spans = touched(entry, known, keys)
-            if spans:
-                yield spans
+        known, keys = {entry.id: entry for entry in self.entries}, self.source.series() if new else ()
+        return (touched(entry, known, keys) for entry in new)
 
 
-def bring_up_to_date(source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int) -> int:
+def bring_up_to_date(
+    source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int, days: Days | None = None
+) -> int:
     """Settle what came since the last time and write it; how many series were touched."""
+    series: set[SeriesKey] = set()
+    while (done := advance(source, reader, writer, now_ms, days)) is not None:
+        series |= done
+    return len(series)
+
+
+def advance(
+    source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int, days: Days | None = None
+) -> set[SeriesKey] | None:
+    """Settle one slice, the newest month first, and write it with what is left to do; None when nothing was left.
+
+    Whoever is killed between two slices goes on where it stopped.
+    """
     marks = reader.mark("settled") or NEVER
     news = _News(source, marks)
-    tails = dict(marks["tails"])
-    after = {**news.marks, "tails": tails}
-    if after == {"entries": 0, **marks}:
-        return 0
-    fold_before, settler = now_ms // DAY_MS * DAY_MS, Settler(source, news.entries)
+    settler, tails = Settler(source, news.entries, days), dict(marks["tails"])
+    todo = news.passes(settler, reader)
+    fold_before = now_ms // DAY_MS * DAY_MS
+    if not todo:
+        after = {**news.marks, "tails": tails, "backlog": []}
+        if after != {"entries": 0, "backlog": [], **marks}:
+            writer.write({}, fold_before, {}, {"settled": after})
+        return None
+    now, later = _newest(todo[0])
     series: set[SeriesKey] = set()
-    for one in news.passes():
-        for window in settler.settle(one if one is news.read else _existing(settler, one)):
-            tails.update(_tails(window))
-            writer.write(_rows(window), fold_before, _items(window), {})
-            series.update(window)
-    writer.write({}, fold_before, {}, {"settled": after})
-    return len(series)
+    for window in settler.settle(now):
+        tails.update(_tails(window))
+        writer.write(_rows(window), fold_before, _items(window), {})
+        series.update(window)
+    left = [_as_body(one) for one in (later, *todo[1:]) if one]
+    writer.write({}, fold_before, {}, {"settled": {**news.marks, "tails": tails, "backlog": left}})
+    return series
+
+
+def _newest(touched: Touched) -> tuple[Touched, Touched]:
+    """The newest month of what is touched, and the rest: a page shows this month first."""
+    start = max(high for _, high in touched.values()) - WINDOW_MS
+    now = {key: (max(low, start), high) for key, (low, high) in touched.items() if high >= start}
+    later = {key: (low, min(high, start)) for key, (low, high) in touched.items() if low < start}
+    return now, later
+
+
+def _echoes(reader: ResultsReader, touched: Touched) -> list[Touched]:
+    """Outages in the four weeks after a span: how their energy lies may follow what changed in it."""
+    low, high = min(high for _, high in touched.values()), max(high for _, high in touched.values()) + REACH_MS
+    found: list[dict[SeriesKey, Span]] = []
+    for key, rows in reader.intervals(touched, low, high).items():
+        after = (rows.start_ms >= touched[key][1]) & (rows.start_ms < touched[key][1] + REACH_MS)
+        starts = rows.start_ms[after & ((rows.flags & Flag.PLACED) != 0)]
+        runs = np.split(starts, np.flatnonzero(np.diff(starts) > QUARTER_MS) + 1) if len(starts) else []
+        for number, run in enumerate(runs):
+            if number == len(found):
+                found.append({})
+            found[number][key] = (int(run[0]), int(run[-1]) + QUARTER_MS)
+    return list(found)
+
+
+def _as_body(touched: Touched) -> dict[str, list[int]]:
+    return {"|".join(key): list(span) for key, span in touched.items()}
+
+
+def _as_touched(body: Mapping[str, Sequence[int]]) -> Touched:
+    spans = ((name.partition("|"), span) for name, span in body.items())
+    return {(point, name): (low, high) for (point, _, name), (low, high) in spans}
 
 
 def _existing(settler: Settler, spans: Touched) -> Touched:
@@ -134,8 +189,8 @@ def _tails(window: Mapping[SeriesKey, Settled]) -> dict[str, Any]:
 class Books:
     """Quarter-hours of a store for any span: what is settled, with newer readings settled on the fly."""
 
-    def __init__(self, source: StoreSource, results: ResultsReader) -> None:
-        self.source, self.results = source, results
+    def __init__(self, source: StoreSource, results: ResultsReader, days: Days | None = None) -> None:
+        self.source, self.results, self.days = source, results, days
 
     def intervals(self, keys: Iterable[SeriesKey], start_ms: int, end_ms: int) -> dict[SeriesKey, Intervals]:
         """Quarter-hours that start in [start_ms, end_ms), the running one included and marked provisional."""
@@ -149,8 +204,8 @@ class Books:
         marks = self.results.mark("settled") or NEVER
         tails = {key: _as_tail(marks["tails"].get("|".join(key))) for key in found}
         news = _News(self.source, marks)
-        settler = Settler(self.source, news.entries)
-        for one in news.passes():
+        settler = Settler(self.source, news.entries, self.days)
+        for one in news.passes(settler, self.results):
             # what lies outside can reach in across a gap in the readings, by no more than from the edge
             near = {
                 key: (_within(low, start_ms, end_ms), _within(high, start_ms, end_ms))

@@ -18,16 +18,20 @@ from analytics.corrections import (
     loosened,
     opposite,
 )
-from analytics.intervals import Intervals, amounts, means, spread
-from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segments, segments
+from analytics.doubt import doubtful_spans
+from analytics.intervals import Intervals, amounts, is_long_after, means, spread
+from analytics.limits import Limits
+from analytics.placing import Days, UsualDays, likely_spans, whole_gaps
+from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segment, Segments, segments
 from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
 from metering.reading import Columns, Quality, SeriesInfo, SeriesKey
-from metering.store.columns import bracketed
+from metering.store.columns import bracketed, empty, merge
 from metering.store.source import StoreSource
 
 WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
 CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
+POWER = "active_power"
 GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
 
 Touched = Mapping[SeriesKey, Span]
@@ -59,11 +63,32 @@ def united(spans: Iterable[tuple[SeriesKey, Span]]) -> dict[SeriesKey, Span]:
     return found
 
 
-class Settler:
-    """Settles series of one store; reads only."""
+def weighed_too(touched: Touched) -> dict[SeriesKey, Span]:
+    """The counters that power readings bear on, beside what is touched already."""
+    found = [
+        ((point, f"active_energy_{way}"), (low - QUARTER_MS, high + QUARTER_MS))
+        for (point, name), (low, high) in touched.items()
+        if name == POWER
+        for way in ("import", "export")
+    ]
+    return united([*touched.items(), *found])
 
-    def __init__(self, source: StoreSource, entries: Iterable[Entered] | None = None) -> None:
-        self.source = source
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The segments of one counter's energy, the corrected readings, its own register's cut, the usual days of gaps."""
+
+    parts: tuple[Segment, ...]
+    columns: Columns
+    cut: Segments
+    usual: UsualDays | None
+
+
+class Settler:
+    """Settles series of one store; reads only. `days` say how the energy of an outage usually lies in time."""
+
+    def __init__(self, source: StoreSource, entries: Iterable[Entered] | None = None, days: Days | None = None) -> None:
+        self.source, self.days = source, days
         self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
         self.book = CorrectionBook(source.entries.entries() if entries is None else entries)
 
@@ -117,16 +142,17 @@ class Settler:
         told = flagged(amounts(amounts_corrected(readings, found)), (), found, (), ())
         return Settled(at, told.within(*at), None, ())
 
-    def _counter(self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span) -> Settled:
+    def _counter(
+        self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span, *, usual: bool = True
+    ) -> Settled:
         reads, affected = self._gather(key, columns, span, touched)
+        cuts, parts = self._cut(key, reads)
         own, infos, found = reads[0], self.infos.get(key, []), self.book.of(key)
-        cuts = [segments(read.columns, loosened(read.infos, found.multipliers), read.exchanges) for read in reads]
-        registers = [Register(cut.segments, read.infos) for cut, read in zip(cuts, reads, strict=True)]
-        parts = registers[0].segments if found == NOTHING else corrected(registers[0], registers[-1], found)
         counted = list(zip(cuts, (False, True), strict=False))
         items = [item for cut, swapped in counted for item in cut.open_items if found.swaps(item.before_ms) == swapped]
         judged = [one for cut, swapped in counted for one in cut.judged if found.swaps(one.before_ms) == swapped]
-        told = spread(Segments(tuple(parts), tuple(items), judged=tuple(judged)), infos)
+        profile = self._usual(key, parts, affected) if usual else None
+        told = spread(Segments(tuple(parts), tuple(items), judged=tuple(judged)), infos, profile)
         taken = {time_ms for read in reads for time_ms in read.taken}
         breaks = [one.time_ms for read in reads for one in read.exchanges]
         intervals, tail = (flagged(one, parts, found, taken, breaks) for one in (told.intervals, told.tail))
@@ -134,6 +160,22 @@ class Settler:
         ended = all(read.ended for read in reads)
         inside = tuple(item for item in items if affected[0] <= item.before_ms < affected[1])
         return Settled(affected, intervals.within(*affected), tail if ended else None, inside, explained)
+
+    def _cut(self, key: SeriesKey, reads: Sequence["_Read"]) -> tuple[list[Segments], Sequence[Segment]]:
+        """Registers cut into segments, and the segments of the energy itself, with what people entered."""
+        found = self.book.of(key)
+        cuts = [segments(read.columns, read.infos, read.exchanges, read.power) for read in reads]
+        registers = [Register(cut.segments, read.infos) for cut, read in zip(cuts, reads, strict=True)]
+        parts = registers[0].segments if found == NOTHING else corrected(registers[0], registers[-1], found)
+        return cuts, parts
+
+    def registers(self, key: SeriesKey, touched: Span) -> "Judged":
+        """How a span of one counter was judged: the segments that reach into it, and what they were made of."""
+        margin = self._margin(key, touched[1])
+        span = (touched[0] - margin, touched[1] + margin)
+        reads, affected = self._gather(key, self.source.ranges(self._sources(key), *span), span, touched)
+        cuts, parts = self._cut(key, reads)
+        return Judged(tuple(parts), reads[0].columns, cuts[0], self._usual(key, parts, affected))
 
     def _gather(
         self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span
@@ -153,7 +195,43 @@ class Settler:
     def _read(self, key: SeriesKey, raw: Columns, span: Span) -> "_Read":
         found = self.book.of(key)
         exchanges = declared(raw, found)
-        return _Read(bracketed(apply(raw, found, exchanges), *span), span, found, exchanges, self.infos.get(key, []))
+        columns = bracketed(apply(raw, found, exchanges), *span)
+        infos = loosened(self.infos.get(key, []), found.multipliers)
+        power = self._power(key, columns, infos)
+        keep = columns.quality != Quality.INVALID
+        times, values = columns.time_ms[keep].astype(np.int64), columns.value[keep].astype(np.int64)
+        stood = Limits(infos, power).stuck(times, values)
+        return _Read(columns, span, found, exchanges, infos, power, times[~stood])
+
+    def _power(self, key: SeriesKey, columns: Columns, infos: Sequence[SeriesInfo]) -> Columns | None:
+        """The power readings of the point where the register leaves doubt; None where it has none [kW]."""
+        power = (key[0], POWER)
+        if power not in self.infos or not key[1].startswith("active_energy_"):
+            return None
+        parts = [self.source.ranges([power], *span)[power] for span in doubtful_spans(columns, infos)]
+        return merge(power, parts) if parts else empty(power)
+
+    def _usual(self, key: SeriesKey, parts: Sequence[Segment], affected: Span) -> UsualDays | None:
+        """How the quarter-hours of gaps usually go, by the readings of like days before; None where there is no gap."""
+        gaps = [gap for part in parts for gap in self._gaps(key, part) if gap[0] < affected[1] and gap[1] > affected[0]]
+        if self.days is None or not gaps:
+            return None
+        known: dict[int, int] = {}
+        for low, high in likely_spans(self.days, gaps):
+            margin = self._margin(key, high)
+            span = (low - margin, high + margin)
+            told = self._counter(
+                key, self.source.ranges(self._sources(key), *span), span, (low, high), usual=False
+            ).intervals.within(low, high)
+            read = told.flags == 0
+            known.update(zip(told.start_ms[read].tolist(), told.energy[read].tolist(), strict=True))
+        return UsualDays(self.days, known)
+
+    def _gaps(self, key: SeriesKey, part: Segment) -> Iterator[Span]:
+        times = part.time_ms
+        for index in whole_gaps(times, is_long_after(times, self.infos.get(key, []))):
+            if part.value[index + 1] != part.value[index]:
+                yield int(times[index]), int(times[index + 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +243,8 @@ class _Read:
     found: Corrections
     exchanges: Sequence[Exchange]
     infos: Sequence[SeriesInfo]
-
-    @property
-    def times(self) -> Int:
-        """When there is a reading that counts [ms UTC]."""
-        return np.asarray(self.columns.time_ms[self.columns.quality != Quality.INVALID], np.int64)
+    power: Columns | None
+    times: Int  # when there is a reading that counts and did not stand still under load [ms UTC]
 
     @property
     def taken(self) -> set[int]:

@@ -33,7 +33,7 @@ PURE = {
         "alert_words", "alert_document", "silence", "signals",
         "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
-        "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
+        "steam", "terms", "tree", "units", "limits", "placing", "doubt", "verdicts", "calendar", "closures", "reconcile",
         "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
         "corrected", "entered", "measures", "reach", "serials", "ledger", "holdings", "matching", "battery",
         "refrigerants", "process_gases", "fuel_paths", "recorded", "carbon_uncertainty", "supersession",

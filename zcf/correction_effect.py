@@ -7,6 +7,7 @@ from pathlib import Path
 from analytics.corrections import touched
 from analytics.settlement import Books
 from analytics.settler import Settler
+from analytics.site_times import calendar_of
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.sitefile import SiteConfig
@@ -54,8 +55,8 @@ def effect(config: SiteConfig, entry: Entry) -> Effect:
     then.entries = _Proposed(config.store_dir, entry)
     known = {one.id: one for one in then.entries.entries()}
     spans = {key: _shown(now, key, span) for key, span in touched(entry, known, now.series()).items()}
-    results = ResultsReader(config.store_dir)
-    states = [(_energies(Books(source, results), spans), _open(source, spans)) for source in (now, then)]
+    results, days = ResultsReader(config.store_dir), calendar_of(config)
+    states = [(_energies(Books(source, results, days), spans), _open(source, spans)) for source in (now, then)]
     (before, open_before), (after, open_after) = states
     changes = [Change(*key, *spans[key], before[key], after[key]) for key in spans if before[key] or after[key]]
     return Effect(tuple(changes), open_before, open_after)

@@ -90,7 +90,7 @@ class MonthWorks:
     def settle(self) -> "MonthWorks":
         """The results brought up to date, and closings asked for frozen."""
         service, writer = self.service(), ResultsWriter(self.store, "test")
-        bring_up_to_date(service.source, service.results, writer, self.now)
+        bring_up_to_date(service.source, service.results, writer, self.now, service.days)
         freeze_pending(service, writer)
         writer.close()
         return self

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.intervals import Flag, Intervals, settle
-from analytics.placing import shares, weekly_profile
+from analytics.placing import PlainDays, like_days, shares, usual_days
 from metering.period import QUARTER_MS, day, to_ms
 from metering.reading import Columns, SeriesInfo
 
@@ -55,7 +55,7 @@ def test_an_outage_over_a_change_of_shift_takes_the_shape_of_the_weeks_before(zo
     # Berlin: the weeks before are in summer time, the outage is after the change of 26 October 2025
     starts, energy = shifts(zone, datetime(2025, 10, 6, tzinfo=UTC), 28)
     until = int(np.searchsorted(starts, to_ms(datetime(2025, 10, 29, 0, 0, tzinfo=zone))))
-    profile = weekly_profile(starts[:until], energy[:until], zone)
+    profile = usual_days(starts[:until], energy[:until], PlainDays(zone))
     register = np.concatenate(([0], np.cumsum(energy)))
     times = [int(starts[until]), int(starts[until + 96])]
     found = settle(columns(times, [int(register[until]), int(register[until + 96])]), [info()], profile=profile)
@@ -64,7 +64,7 @@ def test_an_outage_over_a_change_of_shift_takes_the_shape_of_the_weeks_before(zo
 
 
 def test_without_weeks_before_it_lies_evenly():
-    profile = weekly_profile(np.array([], np.int64), np.array([], np.int64), SHANGHAI)
+    profile = usual_days(np.array([], np.int64), np.array([], np.int64), PlainDays(SHANGHAI))
     found = settle(columns([0, 4 * Q], [0, 4_000_002]), [info()], profile=profile)
     plain = settle(columns([0, 4 * Q], [0, 4_000_002]), [info()])
     assert abs(found.intervals.energy - plain.intervals.energy).max() <= 1
@@ -80,7 +80,7 @@ def test_without_weeks_before_it_lies_evenly():
 def test_totals_never_move_whatever_the_profile(steps: list[tuple[int, int]], start: int, seed: int):
     usual = np.random.default_rng(seed).integers(0, 10**9, 96 * 7) * (seed % 3)
     begin = 40 * 96 * Q
-    profile = weekly_profile(begin + np.arange(96 * 7) * Q, usual, SHANGHAI)
+    profile = usual_days(begin + np.arange(96 * 7) * Q, usual, PlainDays(SHANGHAI))
     times, values = [begin + 7 * 96 * Q + start], [0]
     for gap, rise in steps:
         times.append(times[-1] + gap)
@@ -89,7 +89,7 @@ def test_totals_never_move_whatever_the_profile(steps: list[tuple[int, int]], st
     assert whole(placed.intervals, placed.tail) == whole(plain.intervals, plain.tail) == values[-1]
     assert placed.intervals.start_ms.tolist() == plain.intervals.start_ms.tolist()
     assert (placed.intervals.energy >= 0).all()
-    unmoved = ((plain.intervals.flags | placed.intervals.flags) & Flag.PLACED) == 0  # a share of 0 has no flag
+    unmoved = ((plain.intervals.flags | placed.intervals.flags) & Flag.PLACED) == 0
     assert placed.intervals.energy[unmoved].tolist() == plain.intervals.energy[unmoved].tolist()
 
 
@@ -101,7 +101,7 @@ def whole(*parts: Intervals) -> int:
 @settings(max_examples=40, deadline=None)
 def test_late_readings_replace_what_was_placed_and_the_total_stays(data: st.DataObject):
     starts, energy = shifts(SHANGHAI, datetime(2025, 10, 6, tzinfo=UTC), 21)
-    profile = weekly_profile(starts[: 96 * 14], energy[: 96 * 14], SHANGHAI)
+    profile = usual_days(starts[: 96 * 14], energy[: 96 * 14], PlainDays(SHANGHAI))
     register = np.concatenate(([0], np.cumsum(energy)))
     times, values = starts[96 * 14 :].tolist(), register[96 * 14 : -1].tolist()
     low = data.draw(st.integers(1, len(times) - 40))
@@ -127,3 +127,23 @@ def test_local_days_of_any_zone_add_up_to_the_register(name: str, first: date, g
     if begin % Q or end % Q or any(one.start_ms % Q for one in days):
         pytest.fail(f"{name} is off the quarter-hour on {first}")
     assert sum(whole(found.within(one.start_ms, one.end_ms)) for one in days) == values[-1]
+
+
+class _Days:
+    """National Day week off, the Saturday after it a make-up workday."""
+
+    zone = SHANGHAI
+
+    def kind(self, day: date) -> str:
+        if date(2025, 10, 1) <= day <= date(2025, 10, 8):
+            return "holiday"
+        return "workday" if day.weekday() < 5 or day == date(2025, 10, 11) else "weekend"
+
+
+def test_a_workday_after_a_holiday_week_resembles_the_workdays_before_it():
+    assert like_days(_Days(), date(2025, 10, 15)) == [date(2025, 9, 24), date(2025, 9, 17)]
+
+
+def test_a_make_up_workday_resembles_workdays_and_no_saturday():
+    assert like_days(_Days(), date(2025, 10, 11)) == [date(2025, 10, 10), date(2025, 10, 9), date(2025, 9, 30),
+                                                      date(2025, 9, 29)]  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from analytics.settlement import bring_up_to_date
+from analytics.site_times import calendar_of
 from collector.wiring import WiredGroup, wire_site
 from metering.reading import MICRO, Lane, Poll
 from metering.sitefile import SiteConfig, load_site
@@ -66,7 +67,13 @@ class Works:
         results_path(self.config.store_dir).unlink(missing_ok=True)
         writer = ResultsWriter(self.config.store_dir, "a test")
         now = START + SECONDS * 1000 + 60_000
-        bring_up_to_date(StoreSource(self.config.store_dir), ResultsReader(self.config.store_dir), writer, now)
+        bring_up_to_date(
+            StoreSource(self.config.store_dir),
+            ResultsReader(self.config.store_dir),
+            writer,
+            now,
+            calendar_of(self.config),
+        )
         writer.close()
 
     def _past(self, writer: ReadingsWriter, numbers: list[int]) -> None:
