@@ -54,6 +54,7 @@ class Verdict:
     status: Status = Status.NONE  # of the numbers the value rests on
     steps: tuple[Step, ...] = ()  # the cheapest measures of the site that bring it nearer, three at most
     way: Way | None = None  # the cheapest set of them that passes, or all there is
+    proof: Evidence | None = None  # what the site declares, in force or not
 
     @property
     def threshold_status(self) -> Status:
@@ -125,7 +126,7 @@ class _Court:
             apart = apart or any(t.status.weak for t in deciding)
         said = Verdict(
             criterion, outcome, found.value, found.unit, threshold, reason, gap, apart, lead, rest, found.inputs,
-            found.status,
+            found.status, proof=self.inputs.evidence.get(criterion.evidence),
         )  # fmt: skip
         return self._advised(said, found)
 

@@ -8,7 +8,7 @@ from analytics.criteria import Scorecard, Shown, Standard, Verdict
 from analytics.criteria_words import Gap
 from analytics.factors import Gas, Method
 from analytics.flows import Flows, Uncounted
-from analytics.indicators import Indicator
+from analytics.indicators import Evidence, Indicator
 from analytics.measures import Step, Way
 from analytics.terms import Sentence
 
@@ -134,9 +134,19 @@ def verdict_document(verdict: Verdict, standard: Standard) -> Document:
         "steps": [step_document(s, gap) for s in verdict.steps], "way": way_document(verdict.way, gap),
         "lead": None if verdict.lead is None else _shown(verdict.lead), "shown": [_shown(s) for s in verdict.shown],
         "status": verdict.status.value, "claim_only": criterion.claim_only, "indicator": criterion.indicator,
-        "formula": criterion.formula, "evidence": criterion.evidence, "inputs": list(verdict.inputs),
+        "formula": criterion.formula, "evidence": criterion.evidence,
+        "proof": None if verdict.proof is None else proof_document(verdict.proof), "inputs": list(verdict.inputs),
         "weight": criterion.weight, "weight_status": criterion.weight_status.value,
         "sources": [standard.sources[s] for s in criterion.sources], "note": criterion.note,
+    }  # fmt: skip
+
+
+def proof_document(proof: Evidence) -> Document:
+    """A declared fact: its document with hash, since when, until when, and by whose entry."""
+    return {
+        "key": proof.key, "value": proof.value, "document": proof.document, "sha256": proof.sha256,
+        "valid_from": proof.valid_from.isoformat(), "expires": proof.expires.isoformat() if proof.expires else None,
+        "who": proof.who, "entry": proof.entry,
     }  # fmt: skip
 
 

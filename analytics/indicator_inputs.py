@@ -61,6 +61,8 @@ class Evidence:
     valid_from: date
     expires: date | None = None
     who: str = ""
+    sha256: str = ""  # of the document's file; "" where only its name is declared
+    entry: str = ""  # the entry that brought it; "" when it stands in the site file
 
     def holds(self, today: date) -> bool:
         """Whether it is in force on a day."""

@@ -1,11 +1,12 @@
 """What a site declares and measures, gathered for its indicators; and the span a scorecard is made over."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from analytics import site_inputs
 from analytics.balance import Balance
+from analytics.corrections import in_force
 from analytics.criteria_files import load_uncertainty
 from analytics.factors import FactorTable
 from analytics.flows import Flows, on_grid
@@ -13,12 +14,14 @@ from analytics.indicator_inputs import Gauge
 from analytics.indicators import Inputs
 from analytics.intervals import Flag, Intervals
 from analytics.measure_rows import measures
+from analytics.proofs import entered_evidence, standing
 from analytics.site_times import calendar_of, tariff_of
 from analytics.tariff import cost
 from metering.period import QUARTER_MS, Period, from_ms
 from metering.quantity import Kind, quantity
 from metering.reading import MICRO, SeriesInfo, SeriesKey
 from metering.sitefile import SiteConfig
+from metering.store.entries import Entry
 
 YEAR_DAYS = 365
 
@@ -51,16 +54,20 @@ def inputs_of(
     series: Mapping[SeriesKey, Intervals],
     infos: Mapping[SeriesKey, list[SeriesInfo]],
     now_ms: int,
+    entries: Iterable[Entry] = (),
 ) -> Inputs:
     """Everything that the indicators of one site and period are computed from."""
     file, document = config.file, config.document
+    today = from_ms(now_ms).astimezone(config.zone).date()
+    entered = [e for e in in_force(entries) if e.kind == "evidence" and e.at_ms <= now_ms]
+    proofs = (*site_inputs.evidence(file.evidence, document), *map(entered_evidence, entered))
     return Inputs(
         flows=flows,
         balance=balance,
         table=table,
-        today=from_ms(now_ms).astimezone(config.zone).date(),
+        today=today,
         gauges={key: _gauge(one, flows) for key, one in series.items() if quantity(key[1]).kind is Kind.GAUGE},
-        evidence=site_inputs.evidence(file.evidence, document),
+        evidence=standing(proofs, today),
         targets=site_inputs.targets(file.targets, document),
         facts=file.facts,
         origins={key: found[-1].origin for key, found in infos.items()},

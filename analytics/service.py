@@ -216,8 +216,9 @@ class FactoryService:
         chosen = self._standard(standard)
         found = self.scored(period)
         inputs = inputs_of(
-            self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock()
-        )
+            self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock(),
+            self.source.entries.entries(),
+        )  # fmt: skip
         mine = [self.standards[name] for name in self.config.file.standards if name in self.standards]
         head = {"period": period_body(found.period), "currency": self.config.file.site.currency}
         return {**head, **score_document(judge(chosen, inputs), mine or [chosen])}

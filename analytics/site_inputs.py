@@ -114,10 +114,10 @@ def carbon_credits(rows: Iterable[Mapping[str, Any]], document: Document | None 
     )  # fmt: skip
 
 
-def evidence(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> Mapping[str, Evidence]:
-    """Declared facts by key; the one that begins last wins."""
-    found = sorted(checked(rows, EvidenceRow, document, "evidence"), key=lambda r: r.valid_from)
-    return {r.key: Evidence(r.key, r.value, r.document, r.valid_from, r.expires, r.who) for r in found}
+def evidence(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Evidence, ...]:
+    """Declared facts of the site file, in its order."""
+    found = checked(rows, EvidenceRow, document, "evidence")
+    return tuple(Evidence(r.key, r.value, r.document, r.valid_from, r.expires, r.who) for r in found)
 
 
 def targets(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Target, ...]:

@@ -35,7 +35,7 @@ PURE = {
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "doubt", "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
-        "corrected", "entered", "measures", "reach", "serials", "ledger", "holdings", "matching", "battery",
+        "corrected", "entered", "measures", "reach", "proofs", "serials", "ledger", "holdings", "matching", "battery",
         "refrigerants", "process_gases", "fuel_paths", "recorded", "carbon_uncertainty", "supersession",
         "scope3", "work_orders",
     ),

@@ -14,6 +14,7 @@ from zcf.commands import (
     correcting,
     delivery,
     demonstration,
+    evidence,
     grafana,
     influx,
     ledger,
@@ -55,6 +56,7 @@ for room in (demonstration, commissioning, processes, delivery, bringing, answer
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")
 app.add_typer(correcting.app, name="correct")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(influx.app, name="influx")
 app.add_typer(ledger.app, name="ledger")

@@ -2,26 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zcf.commands.answers import AsJson, Language, SiteFile, _service
+
 if TYPE_CHECKING:
     from analytics.service import FactoryService
-
-SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
-Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
-
-
-def service_of(site: Path) -> "FactoryService":
-    """The analytics of a site file."""
-    from analytics.service import FactoryService
-    from metering.sitefile import load_site
-
-    return FactoryService(load_site(site))
-
 
 def score(
     site: SiteFile,
@@ -32,7 +20,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Every criterion of a standard: met, not met, or undetermined; its gap, and the cheapest steps to close it."""
-    service = service_of(site)
+    service = _service(site)
     chosen = list(service.config.file.standards) if every else [standard]
     documents = [_scored(service, name, period) for name in chosen]
     if as_json:
