@@ -36,6 +36,7 @@ class Balance:
     columns: tuple[Column, ...]
     rejected: tuple[Rejected, ...]
     settings: Settings
+    apart: tuple[BalanceLine, ...] = ()  # scope 3, biogenic CO2, gases of the Montreal Protocol: in no total above
 
     @property
     def complete(self) -> bool:
@@ -98,6 +99,7 @@ def balance(flows: Flows, table: FactorTable, settings: Settings) -> Balance:
     return Balance(
         flows.site.id, start, flows.end_ms, tuple(lines), _once(faults),
         tuple(chain.from_iterable(book.columns for book in books)), _once(rejected), settings,
+        tuple(sorted(chain.from_iterable(book.apart for book in books), key=lambda line: line.id)),
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """Balances and scorecards as JSON-ready documents: what the page, the command line and the report are given."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
-from analytics.balance import Balance, BalanceLine
+from analytics.balance import Balance, BalanceLine, Category
 from analytics.criteria import Scorecard, Shown, Standard, Verdict
 from analytics.criteria_words import Gap
 from analytics.factors import Gas, Method
@@ -30,7 +31,8 @@ def line_document(line: BalanceLine, name: Sentence) -> Document:
         },
         "match": {"kind": line.match.kind.value, **line.match.sentence.both()},
         "gas": line.gas.value, "method": METHODS[line.method], "instrument": line.instrument, "kg": line.kg,
-        "status": line.factor.status.value, "note": line.caution.both() if line.caution else "",
+        "status": line.factor.status.value, "tier": line.tier or "metered",
+        "note": line.caution.both() if line.caution else "",
         "recompute": line.explain(),
     }  # fmt: skip
 
@@ -68,7 +70,19 @@ def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) ->
         "lines": [line_document(line, points.get(line.point, Sentence(line.point, line.point))) for line in lines],
         "totals": totals_document(balance), "faults": [fault_document(f) for f in balance.faults],
         "rejected": [{"where": r.id, **r.sentence.both()} for r in balance.rejected],
-        "beside": _beside(balance), "provisional_share": market, "remainder": balance.settings.remainder,
+        "apart": apart_document(balance, gas), "beside": _beside(balance), "provisional_share": market,
+        "remainder": balance.settings.remainder,
+    }  # fmt: skip
+
+
+def apart_document(balance: Balance, gas: Gas) -> Document:
+    """What stands beside scopes 1 and 2 and in none of their totals: scope 3, biogenic CO2, Montreal gases."""
+    lines = [line for line in balance.apart if line.gas is gas or line.scope == 0]  # those exist on one basis alone
+    sums = {"scope3": 3, "biogenic": Category.BIOGENIC, "not_kyoto": Category.NOT_KYOTO}
+    return {
+        "lines": [line_document(line, Sentence(line.point, line.point)) for line in lines],
+        **{f"{name}_kg": math.fsum(line.kg for line in lines if wanted in {line.scope, line.category})
+           for name, wanted in sums.items()},
     }  # fmt: skip
 
 
@@ -86,6 +100,8 @@ def _beside(balance: Balance) -> Document:
         "export_kwh": kwh("export"),
         "offsets_kg": balance.offsets_kg,
         "certificates_kwh": kwh("certificate"),
+        "export_by_profile_kg": next((c.kg for c in balance.columns if c.kind == "export_by_profile"), None),
+        "export_treatment": balance.settings.export_treatment,
         "avoided_kg": sum(avoided) if avoided else None,
     }
 

@@ -9,6 +9,7 @@ from functools import reduce
 
 import numpy as np
 
+from analytics.fuel_paths import PATHS
 from analytics.grid import Amount, Flow, Int, Uncounted, grid, on_grid
 from analytics.intervals import Flag, Intervals
 from analytics.terms import Sentence
@@ -209,7 +210,12 @@ def _note_second_path(point: MeteringPoint, names: Sequence[str], used: str, rea
             f"{point.name('zh')}：{used} 已计入，{'、'.join(second)} 仅作核对，未重复计入。",
             f"{point.name('en')}: {used} is counted; {', '.join(second)} is a cross-check and not counted again.",
         )
-        reader.faults.append(Uncounted(point.id, text, incomplete=False))
+        paths = {PATHS.get(QUANTITIES[name].unit) for name in (used, *second)}
+        reader.faults.append(Uncounted(point.id, text + _excluding() if len(paths) > 1 else text, len(paths) > 1))
+
+
+def _excluding() -> Sentence:
+    return Sentence("两种途径互斥，请只保留一种。", "These paths exclude each other: keep one of the two.")
 
 
 def _through(site: Site, reader: _Reader, consumption: Flow) -> Mapping[str, Flow]:

@@ -1,7 +1,7 @@
 """Factors of fuels composed from their parameters: net calorific value x carbon content x oxidation x 44/12."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from analytics.factors import EmissionFactor, Gas, Method, Parameter
@@ -9,6 +9,7 @@ from analytics.terms import Status, weakest
 
 CARBON_TO_CO2 = Fraction(44, 12)  # ratio of molar masses, GB/T 32150
 CO2_FORMULA = "ncv × carbon_content × oxidation × 44/12"
+HEAT_FORMULA = "carbon_content × oxidation × 44/12"
 CO2_PER_ENERGY_FORMULA = "ncv × co2_per_energy"
 CO2E_FORMULA = " + ncv × (ch4_per_energy × GWP_CH4 + n2o_per_energy × GWP_N2O)"
 
@@ -53,15 +54,28 @@ def compose(parameters: Iterable[Parameter], gwps: Iterable[Gwp], report: str) -
     potentials = {g.gas: g for g in gwps if g.report == report}
     others = {(r.activity, r.param): r for r in rows if r.param in {"ch4_per_energy", "n2o_per_energy"}}
     for group in groups.values():
-        for factor, ncv in _co2_factors(group):
-            yield factor
-            if ncv is not None:
-                yield from _with_other_gases(factor, ncv, others, potentials)
+        for co2, ncv in _co2_factors(group):
+            for factor in (co2, *_mobile(co2, others, ncv)):
+                yield factor
+                if ncv is not None:
+                    yield from _with_other_gases(factor, ncv, others, potentials)
+
+
+def _mobile(
+    co2: EmissionFactor, others: Mapping[tuple[str, str], Parameter], ncv: Parameter | None
+) -> Iterator[EmissionFactor]:
+    """The same fuel in a vehicle: its CO2 is the fuel's, its CH4 and N2O are the engine's."""
+    for name in dict.fromkeys(activity for activity, _ in others if activity.startswith(f"mobile.{co2.activity}_")):
+        if ncv is not None:
+            yield replace(co2, id=f"{co2.id}/{name}", activity=name)
 
 
 def _co2_factors(group: Mapping[str, Parameter]) -> Iterator[tuple[EmissionFactor, Parameter | None]]:
     ncv, carbon, oxidation = group.get("ncv"), group.get("carbon_content"), group.get("oxidation")
     energy = group.get("co2_per_energy")
+    if carbon and oxidation:  # the fuel measured as heat
+        exact, parts = combustion(carbon.exact, oxidation.exact), (carbon, oxidation)
+        yield replace(_composed(parts, exact, "tCO2/GJ", HEAT_FORMULA), id=f"{_name(carbon)}/by_heat"), None
     if ncv and carbon and oxidation:
         exact = combustion(ncv.exact * carbon.exact, oxidation.exact)
         yield _composed((ncv, carbon, oxidation), exact, f"tCO2/{ncv.unit.split('/')[1]}", CO2_FORMULA), ncv
@@ -74,16 +88,21 @@ def _co2_factors(group: Mapping[str, Parameter]) -> Iterator[tuple[EmissionFacto
 def _composed(parts: tuple[Parameter, ...], exact: Fraction, unit: str, formula: str) -> EmissionFactor:
     first = parts[0]
     return EmissionFactor(
-        f"{first.document}/{first.activity}", first.activity, first.region, first.year, exact, f"{float(exact):.4f}",
+        _name(first), first.activity, first.region, first.year, exact, f"{float(exact):.4f}",
         unit, Gas.CO2_ONLY, Method.NOT_APPLICABLE, weakest(p.status for p in parts), first.document, first.source,
         first.page, first.url, first.note, None, parts, formula,
     )  # fmt: skip
 
 
+def _name(first: Parameter) -> str:
+    return f"{first.document}/{first.activity}"
+
+
 def _with_other_gases(
     co2: EmissionFactor, ncv: Parameter, others: Mapping[tuple[str, str], Parameter], potentials: Mapping[str, Gwp]
 ) -> Iterator[EmissionFactor]:
-    fuel = co2.activity.partition(".")[0]  # the same gas at another temperature burns the same
+    mobile = co2.activity.startswith("mobile.")
+    fuel = co2.activity if mobile else co2.activity.partition(".")[0]  # the same gas at 20 °C burns the same
     ch4, n2o = others.get((fuel, "ch4_per_energy")), others.get((fuel, "n2o_per_energy"))
     methane, nitrous = potentials.get("CH4_fossil"), potentials.get("N2O")
     if ch4 is None or n2o is None or methane is None or nitrous is None:
@@ -106,5 +125,6 @@ def direct(rows: Iterable[Parameter]) -> Iterator[EmissionFactor]:
 
 def table_factors(rows: Iterable[Parameter], gwps: Iterable[Gwp], report: str) -> tuple[EmissionFactor, ...]:
     """All factors of the rows: printed and composed."""
-    kept = tuple(rows)
-    return (*direct(kept), *compose(kept, gwps, report))
+    kept, potentials = tuple(rows), tuple(gwps)
+    gases = (EmissionFactor.of(g.parameter()) for g in potentials if g.report == report)
+    return (*direct(kept), *compose(kept, potentials, report), *gases)

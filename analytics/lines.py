@@ -22,11 +22,31 @@ class Category(StrEnum):
     PURCHASED_ELECTRICITY = "purchased_electricity"
     PURCHASED_HEAT = "purchased_heat"
     SOLD_ATTRIBUTES = "sold_attributes"  # own generation whose green attributes were sold
+    MOBILE_COMBUSTION = "mobile_combustion"
+    PROCESS = "process"
+    FUGITIVE = "fugitive"
+    PURCHASED_GOODS = "purchased_goods"  # this and the next: scope 3, categories 1 to 7 and 9
+    CAPITAL_GOODS = "capital_goods"
+    FUEL_AND_ENERGY = "fuel_and_energy"
+    UPSTREAM_TRANSPORT = "upstream_transport"
+    WASTE = "waste"
+    BUSINESS_TRAVEL = "business_travel"
+    COMMUTING = "commuting"
+    DOWNSTREAM_TRANSPORT = "downstream_transport"
+    BIOGENIC = "biogenic"  # CO2 of biomass, beside the scopes
+    NOT_KYOTO = "not_kyoto"  # gases of the Montreal Protocol, beside the scopes
 
     @property
     def scope(self) -> int:
-        """GHG Protocol scope."""
-        return 1 if self is Category.STATIONARY_COMBUSTION else 2
+        """GHG Protocol scope; 0 for what is reported beside the scopes."""
+        return _SCOPES.get(self, 3)
+
+
+_SCOPES = {
+    Category.STATIONARY_COMBUSTION: 1, Category.MOBILE_COMBUSTION: 1, Category.PROCESS: 1, Category.FUGITIVE: 1,
+    Category.PURCHASED_ELECTRICITY: 2, Category.PURCHASED_HEAT: 2, Category.SOLD_ATTRIBUTES: 2,
+    Category.BIOGENIC: 0, Category.NOT_KYOTO: 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,8 @@ class BalanceLine:
     gas: Gas
     method: Method  # LOCATION_BASED or MARKET_BASED; NOT_APPLICABLE counts in both
     instrument: str = ""
+    tier: str = ""  # of what people recorded: "measured", "invoice", "calculated", "estimated"; "" = metered
+    percent: float | None = None  # its own half 95 % interval [%]
 
     @property
     def id(self) -> str:
@@ -115,7 +137,7 @@ def _component(parameter: Parameter) -> dict[str, Any]:
 class Column:
     """A quantity beside the balance: offsets, certificates, exports, avoided emissions; never inside gross."""
 
-    kind: Literal["offset", "certificate", "export", "avoided"]
+    kind: Literal["offset", "certificate", "export", "avoided", "export_by_profile"]
     id: str
     year: int
     amount: Amount | None

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Literal
 
 from analytics.factors import EmissionFactor, FactorTable, Found, Gas, Match, MatchKind, Method, Refusal
 from analytics.flows import Activity, Amount, Flows, Uncounted
 from analytics.lines import BalanceLine, Category, Column
 from analytics.market import Cover, Credit, Instrument, Rejected, cover, eligible_credits, usable
+from analytics.recorded import Recorded
+from analytics.recorded_lines import RecordedBook
 from analytics.terms import Sentence
 
 Remainder = Literal["excluding_market_traded_non_fossil", "average"]
@@ -24,6 +27,9 @@ class Settings:
     instruments: tuple[Instrument, ...] = ()
     credits: tuple[Credit, ...] = ()
     attributes_sold: Mapping[tuple[str, int], int] = field(default_factory=dict)  # (point, year) -> [1e-6 kWh]
+    recorded: tuple[Recorded, ...] = ()  # what people recorded: fuels, gases, freight ...
+    grid_loss_percent: Fraction | None = None  # declared losses of the grid, for scope 3
+    export_treatment: Literal["none", "cn_subtract"] = "none"
     refused: tuple[Rejected, ...] = field(default=(), repr=False)  # entries of the ledger that may not count
 
 
@@ -42,7 +48,11 @@ class Book:
             self.lines += self._location(activity, amounts[activity.point])
             self.lines += self._market(activity, amounts[activity.point])
         self.lines += self._sold()
-        self.columns = (*self._offsets(), *self._certificates(), *self._exports())
+        people = RecordedBook(flows, table, settings, year, cells)
+        self.lines += [line for line in people.lines if line.scope in {1, 2}]
+        self.apart = [line for line in people.lines if line.scope not in {1, 2}]
+        self.faults += people.faults
+        self.columns = (*self._offsets(), *self._certificates(), *self._exports(), *self._by_profile())
 
     def _direct(self, activity: Activity) -> Iterator[BalanceLine]:
         """Fuels and purchased heat: one factor, whatever the method."""
@@ -154,6 +164,21 @@ class Book:
         else:
             kg = float(found[0].kg_per("kWh") * amount.micro / 10**6)
             yield Column("avoided", "grid_export", self.year, amount, kg, found[1].sentence)
+
+
+    def _by_profile(self) -> Iterator[Column]:
+        """What a sector standard would subtract for exports (EI = E_Ge + E_Gd − E_Se − E_Sd); beside, never inside."""
+        amount = self.flows.grid_export.total(self.cells)
+        if self.settings.export_treatment == "none" or not amount.micro:
+            return
+        found = self._find("electricity.grid", Gas.CO2_ONLY, Method.LOCATION_BASED, self.settings.chain)
+        if isinstance(found, Refusal):
+            self.faults.append(Uncounted("grid_export", found.sentence))
+            return
+        kg = -float(found[0].kg_per("kWh") * amount.micro / 10**6)
+        said = Sentence("按行业核算口径扣减上网电量，仅单列，不用于声明。",
+                        "Subtracted by the sector's profile; beside the totals, no claim rests on it.")  # fmt: skip
+        yield Column("export_by_profile", "grid_export", self.year, amount, kg, said + found[1].sentence)
 
 
 def _residual(factor: EmissionFactor) -> Sentence:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from analytics.activity_files import recorded_of, suppliers_of
 from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
 from analytics.criteria import Standard, judge
@@ -24,6 +26,8 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.quality import Accounted, accounted_ticks, quality_document
+from analytics.recorder import Recorder
+from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.settlement import Books, is_settled
 from analytics.site_inputs import instruments
@@ -72,7 +76,7 @@ class FactoryService:
         self.books = Books(self.source, self.results, self.days)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
         self.standards = load_standards(data)
-        self.assets = load_assets(data)
+        self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)
         self.settings = settings_of(config, self.table)
         self.alerts_looked_ms: int | None = None  # set by the loop that watches
         self.receivers_failing: Mapping[str, str] = {}  # set by the thread that sends
@@ -112,13 +116,17 @@ class FactoryService:
 
     def _settings(self, start_ms: int, end_ms: int) -> Settings:
         """What the site file decides, and what the ledger holds retired for this site and these years."""
-        ledger, names = self.ledger(), own_names(self.config)
+        entries, names = self.source.entries.entries(), own_names(self.config)
+        ledger = read_ledger(entries, self.assets)
         years = {from_ms(ms).astimezone(self.config.zone).year for ms in (start_ms, max(start_ms, end_ms - 1))}
         span = range(min(years), max(years) + 1)
         return replace(
             self.settings,
             instruments=(*self.settings.instruments, *(i for i in instruments_of(ledger, names) if i.year in span)),
             credits=(*self.settings.credits, *(c for c in credits_of(ledger, names) if c.year in span)),
+            recorded=tuple(
+                r for r in recorded_of(entries, self.recorder) if r.start_ms < end_ms and r.end_ms > start_ms
+            ),
             refused=rejected_of(ledger),
         )
 
@@ -197,6 +205,7 @@ class FactoryService:
         entries = self.source.entries.entries()
         beside = entries_document(entries, found.series, found.balance.start_ms, end)
         body = with_entries(balance_document(found.flows, found.balance), beside)
+        body["suppliers"] = coverage(suppliers_of(entries))
         return {**head, **span, "provisional": until is None or until < end, **body}
 
     def energy(self, period: str) -> Document:
@@ -277,4 +286,9 @@ def settings_of(config: SiteConfig, table: FactorTable) -> Settings:
     site = config.site
     chain = table.regions.chain(site.country, site.region, site.province)
     contracts = instruments(config.file.instruments, config.document)
-    return Settings(chain=chain, remainder=config.file.remainder, instruments=contracts)
+    loss = config.file.facts.get("grid_loss_percent")
+    return Settings(
+        chain=chain, remainder=config.file.remainder, instruments=contracts,
+        grid_loss_percent=None if loss is None else Fraction(str(loss)),
+        export_treatment=config.file.export_treatment,
+    )  # fmt: skip

@@ -20,6 +20,8 @@ _PER: Mapping[str, tuple[str, Fraction]] = MappingProxyType({
     "L": ("liquid", Fraction(1)), "US gal": ("liquid", Fraction("3.785411784")),
     "t": ("mass", Fraction(1)), "kg": ("mass", Fraction(1, 1000)), "Gg": ("mass", Fraction(1000)),
     "km": ("distance", Fraction(1)), "unit": ("unit", Fraction(1)),
+    "tkm": ("freight", Fraction(1)), "pkm": ("travel", Fraction(1)), "CNY": ("spend", Fraction(1)),
+    "1e4CNY": ("spend", Fraction(10**4)),
 })  # fmt: skip
 _PRINTED = re.compile(rf"({'|'.join(_MASS)})({'|'.join(_SUBSTANCES)})/(.+)")
 

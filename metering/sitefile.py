@@ -195,6 +195,7 @@ class SiteFile(Strict):
     imports: tuple[ImportSection, ...] = ()
     factors: tuple[DeclaredFactor, ...] = ()
     remainder: Literal["excluding_market_traded_non_fossil", "average"] = "excluding_market_traded_non_fossil"
+    export_treatment: Literal["none", "cn_subtract"] = "none"  # shown beside the totals, never inside them
     standards: tuple[str, ...] = ()
     tariff: TariffSection | None = None
     shifts: tuple[ShiftSection, ...] = ()

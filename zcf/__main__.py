@@ -7,6 +7,7 @@ import typer
 from metering.config import EXIT_CONFIG, ConfigError
 from metering.store import StoreError
 from zcf.commands import (
+    activity,
     answers,
     bringing,
     closing,
@@ -60,6 +61,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(influx.app, name="influx")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(activity.app, name="activity")
 
 
 def main() -> None:
