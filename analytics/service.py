@@ -3,13 +3,12 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from analytics.activity_files import recorded_of, suppliers_of
+from analytics.activity_files import suppliers_of
 from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
 from analytics.criteria import Standard, judge
@@ -20,7 +19,6 @@ from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
-from analytics.holdings import credits_of, instruments_of, rejected_of
 from analytics.intervals import Intervals
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
@@ -30,7 +28,7 @@ from analytics.recorder import Recorder
 from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.settlement import Books, is_settled
-from analytics.site_inputs import instruments
+from analytics.site_settings import Declared, own_names, settings_of
 from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
 from metering import period as calendar
@@ -116,19 +114,8 @@ class FactoryService:
 
     def _settings(self, start_ms: int, end_ms: int) -> Settings:
         """What the site file decides, and what the ledger holds retired for this site and these years."""
-        entries, names = self.source.entries.entries(), own_names(self.config)
-        ledger = read_ledger(entries, self.assets)
-        years = {from_ms(ms).astimezone(self.config.zone).year for ms in (start_ms, max(start_ms, end_ms - 1))}
-        span = range(min(years), max(years) + 1)
-        return replace(
-            self.settings,
-            instruments=(*self.settings.instruments, *(i for i in instruments_of(ledger, names) if i.year in span)),
-            credits=(*self.settings.credits, *(c for c in credits_of(ledger, names) if c.year in span)),
-            recorded=tuple(
-                r for r in recorded_of(entries, self.recorder) if r.start_ms < end_ms and r.end_ms > start_ms
-            ),
-            refused=rejected_of(ledger),
-        )
+        declared = Declared(self.source.entries.entries(), self.assets, self.recorder, own_names(self.config))
+        return declared.settings(self.settings, start_ms, end_ms, self.config.zone)
 
     def _quarter(self) -> int:
         return self.clock() // QUARTER_MS
@@ -273,22 +260,3 @@ class FactoryService:
         missed = reader.gap_ticks()
         for number, count in ticks.items():
             yield Accounted(groups[number], count, missed.get(number, 0), last.get(number))
-
-
-def own_names(config: SiteConfig) -> frozenset[str]:
-    """The names under which something may be retired for this site: its id and its names."""
-    site = config.site
-    return frozenset(name for name in (site.id, site.name_zh, site.name_en) if name)
-
-
-def settings_of(config: SiteConfig, table: FactorTable) -> Settings:
-    """What the site file decides about the balance."""
-    site = config.site
-    chain = table.regions.chain(site.country, site.region, site.province)
-    contracts = instruments(config.file.instruments, config.document)
-    loss = config.file.facts.get("grid_loss_percent")
-    return Settings(
-        chain=chain, remainder=config.file.remainder, instruments=contracts,
-        grid_loss_percent=None if loss is None else Fraction(str(loss)),
-        export_treatment=config.file.export_treatment,
-    )  # fmt: skip

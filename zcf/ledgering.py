@@ -12,7 +12,8 @@ from analytics.factors import Gas
 from analytics.holdings import Obligation, above_consumption, position
 from analytics.ledger import Ledger, apply, read_ledger
 from analytics.market import QUALITY_CRITERIA, Answer
-from analytics.service import FactoryService, own_names
+from analytics.service import FactoryService
+from analytics.site_settings import own_names
 from analytics.terms import Sentence
 from metering.period import from_ms, year
 from metering.reading import MICRO

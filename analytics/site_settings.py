@@ -1,0 +1,60 @@
+"""What a site decides about its balance: its file, and what the ledger and the records in force bring to a period."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from analytics.activity_files import recorded_of
+from analytics.balance import Settings
+from analytics.corrections import Entered
+from analytics.factors import FactorTable
+from analytics.holdings import credits_of, instruments_of, rejected_of
+from analytics.ledger import Asset, read_ledger
+from analytics.recorder import Recorder
+from analytics.site_inputs import instruments
+from metering.period import from_ms
+from metering.sitefile import SiteConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What people entered, and by which rules it is read."""
+
+    entries: Sequence[Entered]
+    assets: Mapping[str, Asset]
+    recorder: Recorder
+    names: frozenset[str]
+
+    def settings(self, base: Settings, start_ms: int, end_ms: int, zone: ZoneInfo) -> Settings:
+        """The site file's settings with what was retired for the site and recorded in these years."""
+        ledger = read_ledger(self.entries, self.assets)
+        years = [from_ms(ms).astimezone(zone).year for ms in (start_ms, max(start_ms, end_ms - 1))]
+        span = range(years[0], years[1] + 1)
+        recorded = recorded_of(self.entries, self.recorder)
+        return replace(
+            base,
+            instruments=(*base.instruments, *(i for i in instruments_of(ledger, self.names) if i.year in span)),
+            credits=(*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in span)),
+            recorded=tuple(r for r in recorded if r.start_ms < end_ms and r.end_ms > start_ms),
+            refused=rejected_of(ledger),
+        )
+
+
+def own_names(config: SiteConfig) -> frozenset[str]:
+    """The names under which something may be retired for this site: its id and its names."""
+    site = config.site
+    return frozenset(name for name in (site.id, site.name_zh, site.name_en) if name)
+
+
+def settings_of(config: SiteConfig, table: FactorTable) -> Settings:
+    """What the site file decides about the balance."""
+    site = config.site
+    chain = table.regions.chain(site.country, site.region, site.province)
+    contracts = instruments(config.file.instruments, config.document)
+    loss = config.file.facts.get("grid_loss_percent")
+    return Settings(
+        chain=chain, remainder=config.file.remainder, instruments=contracts,
+        grid_loss_percent=None if loss is None else Fraction(str(loss)),
+        export_treatment=config.file.export_treatment,
+    )  # fmt: skip
