@@ -10,7 +10,7 @@ from pydantic import Field
 
 from analytics.factor_files import DATA, BothNames, Printed, Sheet, merged
 from analytics.indicators import INDICATORS
-from analytics.standards import Criterion, Dimension, Kind, Op, Role, Standard, Threshold
+from analytics.standards import Criterion, Dimension, Editions, Kind, Op, Role, Standard, Threshold
 from analytics.terms import Sentence, Status
 from metering.config import ConfigError, Document, Fault, Strict, read, validate
 
@@ -75,7 +75,7 @@ class StandardFile(Strict):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_]*$")
     name: BothNames
     valid_from: date
-    kind: Literal["model", "scheme"]
+    kind: Literal["model", "scheme", "ladder"]
     level: Literal["factory", "park", "company"]
     status: Status
     note: str = ""
@@ -97,21 +97,27 @@ class UncertaintyRow(Strict):
 
 
 def load_standards(data: Path = DATA) -> Mapping[str, Standard]:
-    """Every standard of a data directory by id; ConfigError with all faults otherwise."""
+    """The newest edition of every standard of a data directory; ConfigError with all faults otherwise."""
+    return {id_: editions[-1] for id_, editions in load_editions(data).items()}
+
+
+def load_editions(data: Path = DATA) -> Editions:
+    """Every edition of every standard by id, oldest first: a changed text is a new dated file, the old one stays."""
     faults: list[Fault] = []
-    made: dict[str, Standard] = {}
+    made: dict[str, list[Standard]] = {}
     for file in sorted((data / "criteria").glob("*.yaml")):
         try:
             standard = load_standard(file)
         except ConfigError as error:
             faults += error.faults
             continue
-        if standard.id in made:
-            faults.append(Fault(str(file), 1, f"standard {standard.id!r} is declared twice", "give it its own id"))
-        made[standard.id] = standard
+        if standard.valid_from in {one.valid_from for one in made.get(standard.id, [])}:
+            said = f"standard {standard.id!r} is declared twice from {standard.valid_from}"
+            faults.append(Fault(str(file), 1, said, "give it its own id, or the day its text came into force"))
+        made.setdefault(standard.id, []).append(standard)
     if faults:
         raise ConfigError(faults)
-    return made
+    return {id_: tuple(sorted(each, key=lambda s: s.valid_from)) for id_, each in made.items()}
 
 
 def load_standard(file: Path) -> Standard:

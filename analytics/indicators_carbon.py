@@ -195,6 +195,33 @@ def offset_quality(inputs: Inputs) -> Indicator:
     return Indicator("offset_quality", recent / total, "score", None, tuple(c.id for c in used), Status.DECLARED)
 
 
+def removals_cover(inputs: Inputs) -> Indicator:
+    """Retired removal credits of the year over gross scope 1 + 2, market-based [%]."""
+    gross = gross_market(inputs)
+    if not gross.value:
+        return Indicator("removals_cover", None, "%", gross.reason or _nothing(), gross.inputs)
+    used = [c for c in eligible_credits(inputs.balance.settings.credits, inputs.year)[0] if c.removal]
+    value = percent(float(sum(c.kg for c in used)) / 1000, gross.value)
+    names = (*gross.inputs, *(c.id for c in used))
+    return Indicator("removals_cover", value, "%", None, names, gross.status, Scale(gross.value / 100, "tCO2e"))
+
+
+def reduction_first(inputs: Inputs) -> Indicator:
+    """Own reduction above zero, and a plan older than the first credit retired [bool]; ISO 14068-1 order."""
+    id_, key = "reduction_first", "carbon_neutrality_plan"
+    own, plan = own_reduction_share(inputs), inputs.evidence.get(key)
+    if own.value is None:
+        return Indicator(id_, None, "bool", own.reason, own.inputs)
+    if plan is None or not plan.holds(inputs.today):
+        return unknown(id_, "bool", f"没有有效的管理计划（{key}）。", f"No plan is in force ({key}).", (key,))
+    retired = [c.retired_on for c in inputs.balance.settings.credits if c.retired_on is not None]
+    late = bool(retired) and min(retired) < plan.valid_from
+    note = Sentence(f"自主减排 {own.value:.1f} %。", f"Own reduction {own.value:.1f} %.")
+    if late:
+        note = note + Sentence("计划晚于首次注销碳信用。", "The plan is younger than the first credit retired.")
+    return Indicator(id_, float(own.value > 0 and not late), "bool", None, (*own.inputs, key), own.status, note=note)
+
+
 def grid_intensity(inputs: Inputs) -> Indicator:
     """CO2 of the grid import at grid averages per kWh [kgCO2/kWh]."""
     lines = [line for line in inputs.balance.select(Gas.CO2_ONLY, scope=2, method=_LB) if line.amount.unit == "kWh"]

@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from analytics import scores
 from analytics.activity_files import suppliers_of
 from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
-from analytics.criteria import Standard, judge
-from analytics.criteria_files import load_standards
+from analytics.criteria_files import load_editions
 from analytics.curves import curves_document, period_body
-from analytics.documents import balance_document, score_document
+from analytics.documents import balance_document
 from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
+from analytics.indicators import Inputs
 from analytics.intervals import Intervals
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
@@ -31,6 +32,7 @@ from analytics.settlement import Books, is_settled
 from analytics.site_settings import Declared, own_names, settings_of
 from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
+from analytics.standards import Standard, in_force
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
@@ -73,7 +75,7 @@ class FactoryService:
         self.days = calendar_of(config)
         self.books = Books(self.source, self.results, self.days)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
-        self.standards = load_standards(data)
+        self.editions = load_editions(data)
         self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)
         self.settings = settings_of(config, self.table)
         self.alerts_looked_ms: int | None = None  # set by the loop that watches
@@ -81,6 +83,11 @@ class FactoryService:
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
         self._accounts: dict[str, tuple[object, Account]] = {}
+
+    @property
+    def standards(self) -> Mapping[str, Standard]:
+        """Of each standard the edition in force today."""
+        return in_force(self.editions, from_ms(self.clock()).astimezone(self.config.zone).date())
 
     def over(self, source: StoreSource, results: ResultsReader, clock: Clock) -> "FactoryService":
         """The same site and factors over other readings and results, as of another instant."""
@@ -207,23 +214,20 @@ class FactoryService:
         head = {"site": self.config.site.id, "period": period_body(found.period), "settled_until_ms": until}
         return {**head, "provisional": until is None or until < end, **tree_of(self.config, found.flows)}
 
-    def score(self, standard: str | None, period: str | None = None) -> Document:
+    def score(self, standard: str | None, period: str | None = None, **how: str | None) -> Document:
         """The verdicts of one standard, the site's first when none is named; LookupError for an unknown one."""
-        chosen = self._standard(standard)
-        found = self.scored(period)
-        inputs = inputs_of(
+        return scores.score(self, standard, period, **how)
+
+    def claims(self, period: str | None = None) -> Document:
+        """Which labels are earned, and what each of the others lacks."""
+        return scores.claimed(self, period)
+
+    def inputs(self, found: Account) -> Inputs:
+        """What the indicators of an account are computed from."""
+        return inputs_of(
             self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock(),
             self.source.entries.entries(),
         )  # fmt: skip
-        mine = [self.standards[name] for name in self.config.file.standards if name in self.standards]
-        head = {"period": period_body(found.period), "currency": self.config.file.site.currency}
-        return {**head, **score_document(judge(chosen, inputs), mine or [chosen])}
-
-    def _standard(self, name: str | None) -> Standard:
-        wanted = name or next(iter(self.config.file.standards), next(iter(self.standards)))
-        if wanted not in self.standards:
-            raise LookupError(f"unknown standard {wanted!r}; one of: {', '.join(self.standards)}")
-        return self.standards[wanted]
 
     def quality(self) -> Document:
         """Ticks, gaps, open items and the age of every device."""

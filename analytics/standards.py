@@ -80,7 +80,7 @@ class Standard:
     id: str
     name: Sentence
     valid_from: date
-    kind: Literal["model", "scheme"]
+    kind: Literal["model", "scheme", "ladder"]  # of a ladder each dimension is a label, its criteria the conditions
     level: Literal["factory", "park", "company"]
     status: Status
     dimensions: tuple[Dimension, ...]
@@ -89,3 +89,11 @@ class Standard:
     note: str = ""
     max_estimated: float = 5.0  # share of energy placed by interpolation above which nothing is judged [%]
     supersedes: str = ""
+
+
+Editions = Mapping[str, tuple[Standard, ...]]  # of one id, oldest first
+
+
+def in_force(editions: Editions, on: date) -> Mapping[str, Standard]:
+    """Of each standard the edition in force on a day: the newest that had begun, else the first there is."""
+    return {id_: next((s for s in reversed(made) if s.valid_from <= on), made[0]) for id_, made in editions.items()}

@@ -136,3 +136,18 @@ def _sum(document: Document, lang: str) -> Text:
     if closed:
         gates = f"{WORDS['gates_shut'].text(lang)}: {', '.join(closed)}"
     return said.append(f"\n{'. '.join(filter(None, (gates, WORDS['no_score'].text(lang))))}", "dim")
+
+
+def show_claims(document: Document, lang: str, console: Console | None = None) -> None:
+    """The ladder, weakest label first, each with its conditions."""
+    console = console or Console(highlight=False)
+    console.print(Text(f"\n{document['period']['label']}", "dim"))
+    for claim in document["claims"]:
+        sign, colour = SIGNS["MET" if claim["granted"] else "NOT_MET"]
+        console.print(Text(f"{sign} {claim['name'][lang]}", f"bold {colour}"))
+        for one in claim["conditions"]:
+            mark, tone = SIGNS[one["outcome"]]
+            name = Text(f"{mark} ", tone).append(one["name"][lang], "default" if one["holds"] else "bold default")
+            console.print(Padding(name, (0, 0, 0, 4)))
+            if not one["holds"]:
+                console.print(Padding(Text(one["reason"][lang], "dim"), (0, 0, 0, 6)))

@@ -48,4 +48,4 @@ def test_a_failed_criterion_shows_its_gap_and_its_cheapest_steps() -> None:
     assert "gap" in text
     assert "certificates" in text
     assert "1. Green certificates" in text
-    assert "cheapest way: " in text
+    assert "→ the measures close only " in text

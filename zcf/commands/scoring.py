@@ -16,13 +16,14 @@ def score(
     standard: Annotated[str | None, typer.Option("--standard", help="A standard's id; else the site's first.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every standard of the site, one after the other.")] = False,
     period: Annotated[str | None, typer.Option("--period", help="2026, FY2026, 2026-10; else the last year.")] = None,
+    edition: Annotated[str | None, typer.Option("--edition", help="The text as of a day; today's by default.")] = None,
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """Every criterion of a standard: met, not met, or undetermined; its gap, and the cheapest steps to close it."""
     service = _service(site)
     chosen = list(service.config.file.standards) if every else [standard]
-    documents = [_scored(service, name, period) for name in chosen]
+    documents = [_scored(service, name, period, edition) for name in chosen]
     if as_json:
         print(json.dumps({"scores": documents} if every else documents[0], ensure_ascii=False))
         return
@@ -32,13 +33,41 @@ def score(
         show(document, lang)
 
 
-def _scored(service: "FactoryService", standard: str | None, period: str | None) -> Mapping[str, Any]:
+def _scored(
+    service: "FactoryService", standard: str | None, period: str | None, edition: str | None
+) -> Mapping[str, Any]:
     try:
-        return service.score(standard, period)
+        return service.score(standard, period, edition=edition)
     except LookupError as error:
         raise typer.BadParameter(str(error.args[0] if error.args else error), param_hint="--standard") from None
     except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period, --edition") from None
+
+
+def claim(
+    site: SiteFile,
+    label: Annotated[str, typer.Argument(help="A label to ask for; else the whole ladder.")] = "",
+    period: Annotated[str | None, typer.Option("--period", help="2026 or FY2026; else the last year.")] = None,
+    lang: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """Which labels the site may use and what each of the others lacks; 1 when the one asked for is refused."""
+    try:
+        document = _service(site).claims(period)
+    except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from None
+    found = [one for one in document["claims"] if label in {"", one["id"]}]
+    if not found:
+        names = ", ".join(one["id"] for one in document["claims"])
+        raise typer.BadParameter(f"no label {label!r}; one of: {names}", param_hint="LABEL")
+    if as_json:
+        print(json.dumps({**document, "claims": found}, ensure_ascii=False))
+    else:
+        from zcf.scorecard import show_claims
+
+        show_claims({**document, "claims": found}, lang)
+    if label and not found[0]["granted"]:
+        raise typer.Exit(1)
 
 
-COMMANDS = {"score": score}
+COMMANDS = {"score": score, "claim": claim}
