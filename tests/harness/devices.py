@@ -30,7 +30,7 @@ class Device:
         return data[2 * (address - first) : 2 * (address - first + count)]
 
     def _area(self, function: int, address: int, count: int) -> tuple[int, bytes] | None:
-        areas = {3: ((0, 8, self._gauges), (600, 604, self._more)), 4: ((100, 108, self._energy),)}
+        areas = {3: ((0, 6, self._gauges), (600, 604, self._more)), 4: ((100, 108, self._energy),)}
         for first, end, make in areas.get(function, ()):
             if first <= address and address + count <= end:
                 return first, make()
@@ -39,8 +39,7 @@ class Device:
     def _gauges(self) -> bytes:
         n = self.number
         frequency = struct.pack(">f", 50 + (n % 64) / 128)
-        voltages = struct.pack(">hhh", 2300 + n % 50, 2310 - n % 40, 0)
-        return struct.pack(">I", n) + voltages + b"\0\0" + frequency[2:] + frequency[:2]
+        return struct.pack(">Ihh", n, 2300 + n % 50, 2310 - n % 40) + frequency[2:] + frequency[:2]
 
     def _more(self) -> bytes:
         return struct.pack(">Ii", self.number, 1000 + self.number % 5000)

@@ -121,7 +121,7 @@ class Disk:
     def _answer(self, pid: int, target: int, call: str) -> int:
         """0 to let it go on, else the error it gets; whatever happens there is an answer, or it would wait for ever."""
         try:
-            return self._judge(pid, os.readlink(f"/proc/{pid}/fd/{target}"), call)
+            return self._judge(pid, str(Path(f"/proc/{pid}/fd/{target}").readlink()), call)
         except OSError:
             return 0
 

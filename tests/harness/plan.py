@@ -14,7 +14,7 @@ REGISTERS = (
     ("active_power", "power", 3, 0, "uint32", 1, 1, "W"),  # the number of the answer: every answer is unlike any other
     ("voltage_l1", "power", 3, 2, "int16", 1, 10, "V"),
     ("voltage_l2", "power", 3, 3, "int16", 1, 10, "V"),
-    ("frequency", "power", 3, 6, "float32-CDAB", 1, 1, "Hz"),
+    ("frequency", "power", 3, 4, "float32-CDAB", 1, 1, "Hz"),
     ("reactive_power", "power", 3, 600, "uint32", 1, 1, "var"),  # the number of that answer
     ("current_l1", "power", 3, 602, "int32", 1, 1000, "A"),
     ("active_energy_import", "energy", 4, 100, "uint32", 1, 1, "Wh"),
@@ -123,8 +123,8 @@ def _meter_profile() -> str:
 def _json_profile(name: str, *, stamped: bool) -> str:
     own = ", time: /ts, sequence: /seq" if stamped else ""
     lines = [
-        f"  - {{quantity: {quantity}, topic: '{{base}}/now', pointer: {pointer}, unit: {unit}, decimals: {decimals}{own},"
-        f" class: {class_}, source: made up, status: single_source}}"
+        f"  - {{quantity: {quantity}, topic: '{{base}}/now', pointer: {pointer}, unit: {unit},"
+        f" decimals: {decimals}{own}, class: {class_}, source: made up, status: single_source}}"
         for quantity, pointer, unit, decimals, class_ in (
             ("active_power", "/p", "W", 0, "power"), ("active_energy_import", "/e", "Wh", 0, "energy")
         )

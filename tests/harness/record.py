@@ -1,6 +1,7 @@
 """What happened in a run, line by line: the files the judge reads."""
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,15 +20,19 @@ class Record:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._files: dict[str, TextIO] = {}
+        self._mutex = threading.Lock()
 
-    def write(self, name: str, **line: Any) -> None:
-        if name not in self._files:
-            self._files[name] = (self.folder / f"{name}.jsonl").open("a", encoding="utf-8")
-        self._files[name].write(json.dumps(line, separators=(",", ":")) + "\n")
+    def write(self, kind_of_line: str, /, **line: Any) -> None:
+        text = json.dumps(line, separators=(",", ":")) + "\n"
+        with self._mutex:
+            if kind_of_line not in self._files:
+                self._files[kind_of_line] = (self.folder / f"{kind_of_line}.jsonl").open("a", encoding="utf-8")
+            self._files[kind_of_line].write(text)
 
     def flush(self) -> None:
-        for file in list(self._files.values()):
-            file.flush()
+        with self._mutex:
+            for file in self._files.values():
+                file.flush()
 
     def close(self) -> None:
         for file in self._files.values():

@@ -1,0 +1,103 @@
+"""`python -m tests.harness --tier smoke|chaos --seed N [--mutants]`: nothing is lost, doubled or invented."""
+
+import argparse
+import asyncio
+import json
+import logging
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.harness.judge import judged, report, show
+from tests.harness.plan import make_plan
+from tests.harness.record import now_ms
+from tests.harness.stage import Stage
+from tests.harness.subject import ROOT
+from tests.harness.tiers import TIERS, Tier, order
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/bin"
+
+
+async def play(folder: Path, tier: Tier, seed: int, mutant: str = "") -> list[str]:
+    """One run from beginning to end; what must have happened in it."""
+    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path=SYSTEM_PATH)
+    if mosquitto is None:
+        raise SystemExit("needs mosquitto; on Debian: apt install mosquitto")
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a cut connection is no news here
+    plan = make_plan(seed, tier.single, tier.gateways, tier.publishers)
+    stage = Stage(folder, plan, mosquitto, mutant)
+    rnd = random.Random(seed)
+    await stage.open()
+    try:
+        await asyncio.sleep(4)
+        for act in order(tier, seed):
+            begun = time.monotonic()
+            await act(stage, rnd)
+            stage.record.write("act", t=now_ms(), name=act.__name__, s=time.monotonic() - begun)
+            say(f"{act.__name__}: {time.monotonic() - begun:.0f} s")
+            await asyncio.sleep(2)
+        await _wind_down(stage, tier)
+    finally:
+        await stage.close()
+    if stage.no_guard:
+        say(f"not run, for want of the guard ({stage.no_guard}): {', '.join(tier.guarded)}")
+    return [*tier.must, *(() if stage.no_guard else tier.guarded)]
+
+
+async def _wind_down(stage: Stage, tier: Tier) -> None:
+    await stage.scrape()
+    for one in stage.publishers:
+        await asyncio.to_thread(one.stop)
+    drained = await stage.drained(tier.drain_s)
+    say("drained" if drained else f"NOT drained within {tier.drain_s:g} s")
+    await stage.ended("the end")
+    await stage.started()  # what was stored in the last moment is delivered by the next start
+    await asyncio.sleep(1.5)
+    await stage.drained(20)
+
+
+def settle(folder: Path, mutant: str) -> None:
+    """The product's energies, by its own code, in a process of its own."""
+    words = [sys.executable, "-m", "tests.harness.mutants", mutant or "none", "", "settle", str(folder / "store")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    body = done.stdout if done.returncode == 0 else json.dumps({})
+    (folder / "settled.json").write_text(body)
+    if done.returncode:
+        say(done.stderr[-500:])
+
+
+def run(folder: Path, tier: Tier, seed: int, mutant: str = "") -> int:
+    """Play, judge, report; how many checks failed."""
+    must = asyncio.run(play(folder, tier, seed, mutant))
+    settle(folder, mutant)
+    checks = judged(folder, must)
+    report(folder, checks)
+    return show(checks)
+
+
+def say(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
+    words.add_argument("--tier", choices=sorted(TIERS), default="smoke")
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--keep", type=Path, help="keep the evidence in this folder")
+    asked = words.parse_args()
+    folder = asked.keep or Path(tempfile.mkdtemp(prefix="zcf-harness-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    print(f"tier {asked.tier}, seed {asked.seed}", flush=True)
+    try:
+        return min(run(folder, TIERS[asked.tier], asked.seed), 1)
+    finally:
+        if not asked.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""I10: nothing grows without end; and whether the run proves anything: every fault must have happened."""
+
+from collections.abc import Callable
+
+from tests.harness.evidence import Check, Evidence
+from tests.harness.subject import log_lines
+
+MOST_RSS = 150 * 2**20
+LINES_A_MINUTE = 60
+
+
+def bounded(found: Evidence) -> Check:
+    """I10: memory, files and threads of each life; lines of the log."""
+    check = Check("I10 bounded")
+    samples, births = found.lines("sample"), [line["t"] for line in found.lines("life")]
+    for born, gone in zip(births, [*births[1:], float("inf")], strict=True):
+        mine = [one for one in samples if born <= one["t"] < gone]
+        if len(mine) >= 8:
+            _flat(mine, check)
+    most = max((one["rss"] for one in samples), default=0)
+    check.need(0 < most <= MOST_RSS, f"{most / 2**20:.0f} MB of memory")
+    lines = log_lines(found.folder)
+    minutes = max((samples[-1]["t"] - samples[0]["t"]) / 60_000, 1) if samples else 1
+    starts = 8 * len(births)  # what each start says once
+    check.need(len(lines) <= LINES_A_MINUTE * minutes + starts, f"{len(lines)} lines of log in {minutes:.1f} minutes")
+    check.need(lines and not any(one["event"] == "NOT JSON" for one in lines), "the log holds lines that are no JSON")
+    calls = found.lines("world")[0]["calls"]
+    check.note = f"{most / 2**20:.0f} MB, {len(lines)} log lines, {calls.get('fdatasync', 0)} fsyncs"
+    return check
+
+
+def _flat(mine: list[dict[str, float]], check: Check) -> None:
+    early, late = mine[2:5], mine[-3:]
+    for what, slack in (("threads", 2), ("fds", 6)):
+        grown = min(one[what] for one in late) - max(one[what] for one in early)
+        check.need(grown <= slack, f"{grown:.0f} more {what} at the end of a life than at its start")
+
+
+Seen = Callable[[Evidence], object]
+
+
+def _kinds(found: Evidence, kind: str) -> int:
+    return sum(kind in done for done in found.lines("world")[0]["proxies"].values())
+
+
+def _uncommitted(found: Evidence) -> int:
+    """Answers given in the last half second before a kill that are in no reading."""
+    held = {(line["d"], line["a"], line["w"]) for poll in found.polls for line in found.served(poll)}
+    deaths = [one["asked"] for one in found.lines("death") if "killed" in one["how"] or one["how"] == "found dead"]
+    return sum(
+        (line["d"], line["a"], line["w"]) not in held
+        for lines in found.truth.values() for line in lines
+        if any(t - 500 <= line["t"] <= t for t in deaths)
+    )  # fmt: skip
+
+
+def _turned_over(found: Evidence) -> int:
+    wheel = 2**32
+    starts = {meter["name"]: meter["start"] for meter in found.plan["meters"]}
+    return sum(
+        lines[-1]["true"][0] + starts[device][0] >= wheel
+        for device, all_ in found.truth.items()
+        if (lines := [line for line in all_ if "true" in line])
+    )
+
+
+def _hits(found: Evidence, name: str) -> int:
+    return int(found.lines("world")[0]["disk"].get(name, 0))
+
+
+HAPPENED: dict[str, Seen] = {
+    "a late answer came after the timeout": lambda e: len(e.lines("late")),
+    "an answer came twice": lambda e: _kinds(e, "double"),
+    "an answer was short": lambda e: _kinds(e, "short"),
+    "a header was wrong by a bit": lambda e: _kinds(e, "flip"),
+    "a link was cut": lambda e: _kinds(e, "cut"),
+    "a kill with uncommitted readings": _uncommitted,
+    "a kill in the middle of a commit": lambda e: _hits(e, "killed"),
+    "a power cut": lambda e: len(e.lines("power")),
+    "a power cut with unsynced bytes": lambda e: sum(one["lost_bytes"] for one in e.lines("power")),
+    "a write to a full disk": lambda e: _hits(e, "full"),
+    "a failing fsync": lambda e: _hits(e, "broken"),
+    "a slow fsync": lambda e: _hits(e, "slow"),
+    "a partial write (422)": lambda e: e.table("statuses").count(422),
+    "a malformed line (400)": lambda e: e.table("statuses").count(400),
+    "a captive portal (200)": lambda e: e.table("statuses").count(200),
+    "no bucket (404)": lambda e: e.table("statuses").count(404),
+    "a busy database (429, 503)": lambda e: e.table("statuses").count(503) + e.table("statuses").count(429),
+    "applied, and the answer lost": lambda e: e.table("statuses").count(0),
+    "a line in quarantine": lambda e: e.db.execute("SELECT count(*) FROM quarantine").fetchone()[0],
+    "the broker forgot our session": lambda e: sum(
+        one.get("event") == "broker_connected" and not one.get("session_present") for one in log_lines(e.folder)) - 1,
+    "a message refused": lambda e: sum(gap.reason == "rejected" for gap in e.gaps),
+    "a counter turned over": _turned_over,
+    "a counter began again": lambda e: len(e.lines("reset")),
+    "the clock set back": lambda e: sum(one["offset"] < 0 for one in e.lines("clock")),
+    "stopped in good order": lambda e: sum(one["how"] == "stopped" for one in e.lines("death")),
+    "killed while stopping": lambda e: sum(one["how"] == "killed while stopping" for one in e.lines("death")),
+}  # fmt: skip

@@ -1,0 +1,175 @@
+"""Everything of one run put together: meters behind proxies, a broker, a database's double, the product, watchers."""
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.harness import devices, guard, publishers
+from tests.harness.chaos import Proxy
+from tests.harness.fakeflux import FakeFlux
+from tests.harness.plan import TIMEOUT_S, Plan, write_site
+from tests.harness.ports import free_port
+from tests.harness.record import Record, now_ms
+from tests.harness.subject import Subject, figures
+from tests.harness.witness import Witness
+
+_BEAT_S, _LOOK_S = 0.02, 0.5
+_LATE_MS, _STALL_MS = 10, 60
+
+
+class Stage:
+    """One run's world; acts change it, and each change is on record."""
+
+    def __init__(self, folder: Path, plan: Plan, mosquitto: str, mutant: str = "") -> None:
+        self.folder, self.plan = folder, plan
+        self.record = Record(folder)
+        self.devices = {meter.name: devices.Device(meter, plan.seed) for meter in plan.meters}
+        self.servers: list[devices.Server] = []
+        self.proxies: dict[str, Proxy] = {}
+        self.broker = publishers.Broker(mosquitto, folder / "broker")
+        self.flux = FakeFlux()
+        self.no_guard = guard.available()
+        self.witness = Witness(folder / "store")
+        self.tasks: list[asyncio.Task[None]] = []
+        self._mutant, self._base = mutant, 0
+        self.resting = asyncio.Event()  # nobody looks into the store or expects the collector to live
+
+    async def open(self) -> None:
+        for link in dict.fromkeys(meter.link for meter in self.plan.meters):
+            mine = [self.devices[name] for name in self.plan.on_link(link)]
+            server = devices.Server(link, mine, self.record)
+            self.servers.append(server)
+            proxy = Proxy(link, await server.listen(), self.record, self.plan.seed, TIMEOUT_S)
+            self.proxies[link], self.plan.links[link] = proxy, await proxy.listen()
+        self.broker.start()
+        self.plan.mqtt_port, self.plan.sink, self.plan.metrics_port = self.broker.port, self.flux.url, free_port()
+        self.plan.save(self.folder)
+        site = write_site(self.folder, self.plan)
+        token = self.flux.write_token
+        self.subject = Subject(site, token, self.record, guarded=not self.no_guard, mutant=self._mutant)
+        self.publishers = [
+            publishers.Device(one, self.broker.port, self.record, self.plan.seed) for one in self.plan.publishers
+        ]
+        await self.started()
+        publishers.each(self.publishers, publishers.Device.start)
+        self.tasks = [asyncio.create_task(one) for one in (self._beat(), self._watch())]
+
+    async def started(self, *, moved_clock: bool = False) -> None:
+        """Start the collector without stopping the world meanwhile."""
+        self._base = await asyncio.to_thread(self.witness.reads)
+        await asyncio.to_thread(self.subject.start, moved_clock=moved_clock)
+        self.witness.again()
+        self.resting.clear()
+
+    async def ended(self, how: str, number: int = 15) -> float:
+        """End the collector."""
+        self.resting.set()
+        return await asyncio.to_thread(self.subject.end, how, number)
+
+    @asynccontextmanager
+    async def fault(self, kind: str, targets: Iterable[str] = ()) -> AsyncIterator[None]:
+        """On record: what is wrong with whom, from when to when."""
+        start_ms = now_ms()
+        try:
+            yield
+        finally:
+            self.record.write("fault", kind=kind, targets=list(targets), start=start_ms, end=now_ms())
+
+    async def _beat(self) -> None:
+        """How late this computer wakes us: what a stalled machine does is nobody's fault."""
+        due = now_ms()
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            late_ms = now_ms() - due - 1000 * _BEAT_S
+            if late_ms > _LATE_MS:
+                self.record.write("beat", t=due, late=late_ms)
+            if late_ms > _STALL_MS:
+                self.record.write("stall", start=due, end=now_ms())
+            due = now_ms()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            if self.resting.is_set():
+                continue
+            if not self.subject.alive:
+                self.subject.buried()
+                await self.started()
+                continue
+            await asyncio.to_thread(self._sample)
+
+    def _sample(self) -> None:
+        read = self.witness.look()
+        try:
+            sizes = self.subject.sizes()
+            applied = len(self.flux.applied)
+            self.record.write("sample", t=now_ms(), applied=applied, read=read, pid=self.subject.pid, **sizes)
+        except OSError:
+            return
+        self.record.flush()
+
+    def metrics(self) -> dict[str, float]:
+        """/metrics now; empty where nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.plan.metrics_port}/metrics", timeout=5) as answer:
+                return figures(answer.read().decode())
+        except OSError:
+            return {}
+
+    async def scrape(self) -> None:
+        """/metrics between two counts of the store: what it says must lie between them."""
+        before = await asyncio.to_thread(self.witness.count)
+        told = await asyncio.to_thread(self.metrics)
+        after = await asyncio.to_thread(self.witness.count)
+        keys = sorted(before.keys() | after.keys())
+        counts = [[*key, before.get(key, 0), after.get(key, 0)] for key in keys]
+        self.record.write("metrics", t=now_ms(), told=told, counts=counts, base=self._base)
+
+    async def delivering(self, seconds: float = 45) -> bool:
+        """Wait until the database has been sent something new."""
+        before, until = len(self.flux.applied), now_ms() + 1000 * seconds
+        while now_ms() < until and len(self.flux.applied) == before:
+            await asyncio.sleep(0.1)
+        return len(self.flux.applied) > before
+
+    async def drained(self, seconds: float) -> bool:
+        """Wait until the sink has everything and no message waits for its PUBACK."""
+        until = now_ms() + 1000 * seconds
+        while now_ms() < until:
+            pending = (await asyncio.to_thread(self.metrics)).get("zcf_forward_pending_polls", 1)
+            if not pending and not any(one.waiting for one in self.publishers):
+                return True
+            await asyncio.sleep(0.3)
+        return False
+
+    async def close(self) -> None:
+        """Stop what was started, and write down what the database holds."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        if self.subject.alive:
+            await self.ended("the end")
+        publishers.each(self.publishers, publishers.Device.close)
+        self.broker.kill()
+        for one in (*self.servers, *self.proxies.values()):
+            one.close()
+        self._dump_sink()
+        self.flux.stop()
+        hits, counts = dict(self.subject.disk.hits), dict(self.subject.disk.counts)
+        done = {link: dict(proxy.done) for link, proxy in self.proxies.items()}
+        self.record.write("world", disk=hits, calls=counts, proxies=done, guard=self.no_guard, looks=self.witness.looks)
+        seen = [[group, time_ms, crc] for (group, time_ms), crc in self.witness.seen.items()]
+        (self.folder / "witness.json").write_text(json.dumps(seen))
+        self.record.close()
+
+    def _dump_sink(self) -> None:
+        for one in self.flux.applied:
+            tags = dict(one.series[1])
+            value = float(one.value)
+            self.record.write("sink", p=tags.get("point", ""), f=one.field, t=one.time_ns, v=value, w=one.write)
+        held = [[dict(s[1]).get("point", ""), f, t, float(v)] for (s, f, t), v in self.flux.rows().items()]
+        (self.folder / "held.json").write_text(json.dumps(held))
+        (self.folder / "statuses.json").write_text(json.dumps(self.flux.writes))

@@ -1,0 +1,69 @@
+"""The harness itself: a smoke run is green, its judge knows nothing of the product, its guard tells a synced file."""
+
+import ast
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import needs_program
+from tests.harness.guard import Disk, available
+from tests.harness.subject import ROOT
+
+HERE = Path(__file__).parent
+JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "record", "witness"]
+PRODUCT = {"metering", "collector", "analytics", "simulators", "zcf"}
+
+
+@pytest.mark.parametrize("module", JUDGING)
+def test_the_judge_and_the_devices_share_no_code_with_the_product(module: str):
+    tree = ast.parse((HERE / f"{module}.py").read_text())
+    named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    named += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert {name.partition(".")[0] for name in named} & PRODUCT == set()
+
+
+WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("PRAGMA journal_mode=WAL"); db.execute("PRAGMA synchronous=" + sys.argv[2])
+db.execute("CREATE TABLE t(a)"); db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+for n in range(50): db.execute("INSERT INTO t VALUES (?)", (n,))
+print("written", flush=True); sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("FULL", 50), ("NORMAL", 0)])
+def test_a_power_cut_by_the_guard_leaves_what_was_synced(tmp_path: Path, mode: str, kept: int):
+    if reason := available():
+        pytest.skip(f"no guard here: {reason}")
+    ours, theirs = socket.socketpair()
+    words = [sys.executable, "-m", "tests.harness.guard", str(theirs.fileno()), sys.executable, "-c", WRITER]
+    process = subprocess.Popen(
+        [*words, str(tmp_path / "x.db"), mode], pass_fds=[theirs.fileno()], cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    theirs.close()
+    _, fds, _, _ = socket.recv_fds(ours, 16, 1)
+    disk = Disk(tmp_path)
+    disk.watch(fds[0])
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"written\n"
+    process.kill()
+    process.communicate()
+    ours.close()
+    lost = disk.power_cut()
+    assert bool(lost) == (kept == 0)
+    with sqlite3.connect(tmp_path / "x.db") as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone()[0] == kept
+
+
+@pytest.mark.long
+@needs_program("mosquitto")
+def test_smoke(tmp_path: Path):
+    words = [sys.executable, "-m", "tests.harness", "--tier", "smoke", "--seed", "1", "--keep", str(tmp_path / "run")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,184 @@
+"""I1, I4, I8, I9: every due tick is in one reading or one gap, every gap has a cause, every time is true."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+from tests.harness.evidence import CADENCE, MESSAGE, QUARTER, Check, Epoch, Evidence, Gap
+
+DOWN = {"collector_down_clean", "collector_down_unclean", "maintenance", "time_uncertain"}
+# What each fault may end in; anything on one connection may also cost a neighbour its turn (overrun).
+CAUSES = {
+    "late": {"timeout", "bad_frame"}, "double": {"bad_frame", "timeout"}, "mute": {"timeout"},
+    "reset": {"line_down", "bad_frame", "connect"}, "flip": {"bad_frame", "timeout", "exception"},
+    "slice": {"timeout", "bad_frame"}, "short": {"bad_frame"}, "foreign": {"bad_frame"},
+    "half": {"bad_frame", "line_down"}, "busy": {"exception"}, "stray": {"bad_frame", "line_down", "timeout"},
+    "cut": {"connect", "line_down", "timeout"}, "full": {"store_full"}, "eio": {"store_full"},
+    "broker": {"broker_loss", "session_lost", "seq_hole"}, "poison": {"rejected", "seq_hole"},
+}  # fmt: skip
+RECOVERY_MS = {"cut": 32_000}
+SHARED = {"overrun", "line_down", "timeout", "scheduler_late", "connect"}
+QUARTER_MS = 900_000
+
+
+def nothing_lost(found: Evidence) -> Check:
+    """I1: for each group and epoch, due ticks = readings + gap ticks, each tick once; epochs leave no time between."""
+    check = Check("I1 every tick accounted for")
+    ticks: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+    for poll in found.polls:
+        ticks[poll.epoch, poll.group, poll.lane].append(poll.tick)
+    for gap in found.gaps:
+        ticks[gap.epoch, gap.group, gap.lane] += range(gap.first, gap.first + gap.ticks)
+    polled = {n for n, group in found.groups.items() if group["blocks"]}
+    for epoch in found.epochs:
+        check.need(epoch.stop_ms is not None, f"epoch {epoch.id} was never closed")
+        for group in polled:
+            for lane, due in _due(found, epoch, group).items():
+                have = sorted(ticks.get((epoch.id, group, lane), []))
+                check.need(have == due, f"epoch {epoch.id}, {found.groups[group]['device']}: {_differ(have, due)}")
+    _seamless(found, check)
+    return check
+
+
+def _due(found: Evidence, epoch: Epoch, group: int) -> dict[int, list[int]]:
+    stop_ms = epoch.stop_ms or epoch.start_ms
+    period = found.groups[group]["cadence_ms"]
+    due = {CADENCE: list(range(-((epoch.start_ms - stop_ms) // period)))}
+    if found.groups[group]["quarter"]:
+        due[QUARTER] = list(range(epoch.start_ms // QUARTER_MS + 1, -(-stop_ms // QUARTER_MS)))
+    return due
+
+
+def _differ(have: list[int], due: list[int]) -> str:
+    lost, extra = sorted(set(due) - set(have))[:3], sorted(set(have) - set(due))[:3]
+    return f"{len(have)} ticks of {len(due)}; lost {lost}, not due {extra}, twice {len(have) - len(set(have))}"
+
+
+def _seamless(found: Evidence, check: Check) -> None:
+    lives, deaths = found.lines("life"), found.lines("death")
+    check.need(found.epochs, "no epoch at all")
+    for one, after in pairwise(found.epochs):
+        moved = after.start_ms - (one.stop_ms or 0)
+        back = any(abs(moved - (a - b)) < 5_000 for a in found.offsets for b in found.offsets if a != b)
+        check.need(moved == 0 or back, f"{moved} ms between epochs {one.id} and {after.id} are in neither")
+    if found.epochs and deaths:
+        late = found.epochs[0].start_ms - lives[0]["t"]
+        check.need(late < 1_000, f"the first epoch begins {late} ms after the collector was ready")
+        early = deaths[-1]["asked"] - (found.epochs[-1].stop_ms or 0)
+        check.need(abs(early) < 1_500, f"the last epoch ends {early} ms before the collector was told to stop")
+
+
+def gaps_are_true(found: Evidence) -> Check:
+    """I4: no gap without a fault on its path, a collector that was away, or a computer that stood still."""
+    check = Check("I4 every gap has its cause")
+    excused = 0
+    for gap in found.gaps:
+        check.looked += 1
+        offset = found.offset(gap.epoch) if gap.lane != MESSAGE else 0
+        start, end = gap.start_ms - offset, gap.end_ms - offset
+        if _caused(found, gap, start, end):
+            continue
+        if gap.reason in SHARED and found.stalled(start - 1_000, end + 1_000):
+            excused += gap.ticks
+            continue
+        device = found.groups[gap.group]["device"]
+        check.wrong.append(f"{device}: {gap.reason} x{gap.ticks} at {start:.0f} without a cause")
+    total = sum(gap.ticks for gap in found.gaps)
+    check.note = f"{total} gap ticks, {excused} of them while this computer stood still"
+    check.need(excused <= 0.02 * len(found.polls) + 5, f"{excused} gap ticks excused by stalls: not a fair run")
+    return check
+
+
+def _caused(found: Evidence, gap: Gap, start: float, end: float) -> bool:
+    device = found.groups[gap.group]["device"]
+    if gap.reason in DOWN:
+        return gap.reason == "time_uncertain" or any(a - 1_500 <= end and start <= b + 1_500 for a, b in found.downs)
+    away = any(a - 2_000 <= end and start <= b + 5_000 for a, b in found.downs)
+    if gap.reason in {"broker_loss", "seq_hole"} and away:
+        return True
+    return (device in _constant(found) and gap.reason == "bad_frame") or any(
+        gap.reason in CAUSES.get(f["kind"], set()) | (SHARED if f["kind"] in CAUSES else set())
+        and device in _mates(found, f["targets"])
+        and f["start"] - 100 <= end
+        and start <= f["end"] + RECOVERY_MS.get(f["kind"], 10_000)
+        for f in found.faults
+    )
+
+
+def _constant(found: Evidence) -> set[str]:
+    """Devices that answer everything with transaction 0: a product may refuse them, never mix them up."""
+    return {meter["name"] for meter in found.plan["meters"] if meter["tid"] == "zero"}
+
+
+def _mates(found: Evidence, targets: list[str]) -> set[str]:
+    links = {meter["link"] for meter in found.plan["meters"] if meter["name"] in targets}
+    return {meter["name"] for meter in found.plan["meters"] if meter["link"] in links} | set(targets)
+
+
+def times_are_true(found: Evidence) -> Check:
+    """I8: a reading's time is when its answer was given, within 50 ms unless this computer was busy; times rise."""
+    check = Check("I8 times are true")
+    last: dict[int, tuple[int, int]] = {}
+    errors: list[float] = []
+    late: list[float] = []
+    for poll in found.polls:
+        if poll.lane == MESSAGE:
+            continue
+        served = found.served(poll)
+        if served:
+            errors.append(abs(poll.time_ms - found.offset(poll.epoch) - served[-1]["t"]))
+            if errors[-1] > 50 + 5 * found.lateness(served[-1]["t"]) + found.waited(served[-1]["t"]):
+                late.append(errors[-1])
+            check.need(errors[-1] <= 1_000, f"seq {poll.seq} is {errors[-1]:.0f} ms off its answer")
+        before = last.get(poll.group, (0, -1))
+        rises = poll.time_ms > before[1] or poll.epoch != before[0]
+        check.need(rises, f"time of seq {poll.seq} does not rise")
+        last[poll.group] = (poll.epoch, poll.time_ms)
+    errors.sort()
+    if errors:
+        within = 1 - len(late) / len(errors)
+        half, most = errors[len(errors) // 2], errors[int(0.99 * len(errors))]
+        check.note = f"p50 {half:.1f} ms, p99 {most:.1f} ms, max {errors[-1]:.0f}"
+        check.need(within >= 0.99, f"only {within:.1%} within 50 ms, allowing for this computer's own lateness")
+    return check
+
+
+def alive_again(found: Evidence) -> Check:
+    """I9: after a fault ends, or a restart, each device it touched is read within a period and 10 s (a cut link 40)."""
+    check = Check("I9 lives on after every fault")
+    times: dict[str, list[float]] = defaultdict(list)
+    for poll in found.polls:
+        times[found.groups[poll.group]["device"]].append(poll.time_ms - found.offset(poll.epoch))
+    end_ms = found.lines("death")[-1]["asked"]
+    plain = {one["name"] for one in found.plan["publishers"] if one["plain"]}
+    for kind, targets, healed in _healings(found):
+        limit = 2_000 + RECOVERY_MS.get(kind, 10_000)
+        for device in set(targets) - _constant(found) - plain:
+            if healed + limit < end_ms:
+                back = min((t for t in times[device] if t >= healed - 100), default=float("inf"))
+                check.need(back - healed <= limit, f"{device} silent for {back - healed:.0f} ms after {kind}")
+    _fresh(found, check)
+    return check
+
+
+def _healings(found: Evidence) -> list[tuple[str, list[str], float]]:
+    everybody = [one["name"] for one in (*found.plan["meters"], *found.plan["publishers"])]
+    births = [("restart", everybody, line["t"]) for line in found.lines("life")]
+    return births + [(f["kind"], f["targets"], f["end"]) for f in found.faults]
+
+
+def _fresh(found: Evidence, check: Check) -> None:
+    """Live values reach the database within 5 s (99 of 100) while nothing is wrong with it or on the way."""
+    sink, samples = found.lines("sink"), found.lines("sample")
+    troubles = [(f["start"], f["end"] + (62_000 if f["kind"] == "pause" else 30_000))
+                for f in found.faults if f["kind"] in {"sink", "pause", "full", "eio"}]  # fmt: skip
+    troubles += [(a, b + 10_000) for a, b in found.downs]
+    troubles.append((0, found.lines("life")[0]["t"] + 10_000))
+    moved = [line["t"] for line in found.lines("clock")]
+    ages = []
+    for before, after in pairwise(samples):
+        calm = not any(a <= after["t"] and before["t"] - 6_000 <= b for a, b in troubles)
+        if calm and not (moved and moved[0] - 5_000 < after["t"] < moved[-1] + 30_000):
+            ages += [after["t"] - line["t"] / 1e6 for line in sink[before["applied"] : after["applied"]]]
+    ages.sort()
+    check.note = f"{len(ages)} values arrived in calm, p99 {ages[int(0.99 * len(ages))]:.0f} ms" if ages else "no calm"
+    check.need(ages and ages[int(0.99 * len(ages))] <= 5_000, f"live values are late: {check.note}")
