@@ -14,7 +14,7 @@ from tests.harness.guard import Disk, available
 from tests.harness.subject import ROOT
 
 HERE = Path(__file__).parent
-JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "record", "witness"]
+JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "record"]
 PRODUCT = {"metering", "collector", "analytics", "simulators", "zcf"}
 
 
