@@ -69,6 +69,10 @@ class Service(Protocol):
         """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs."""
         ...
 
+    def matching(self, period: str) -> Document:
+        """Clean electricity against load by the hour: scores, coverage, the battery's colours, the heat map."""
+        ...
+
     def score(self, standard: str | None) -> Document:
         """The verdicts of one standard; of the site's first one when none is named."""
         ...
@@ -123,7 +127,7 @@ InPeriod = Annotated[str, Depends(_period)]
 
 def _routes() -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
-    for view in (site, live, balance, energy, tree, score, quality, alerts):
+    for view in (site, live, balance, energy, tree, matching, score, quality, alerts):
         routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
     routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
     return routes
@@ -160,6 +164,12 @@ def tree(service: Asked, period: InPeriod) -> Document:
     """The meter tree of a period [kWh]."""
     _not_too_long(period)
     return service.tree(period)
+
+
+def matching(service: Asked, period: InPeriod) -> Document:
+    """Clean electricity against load by the hour [kWh, 1]."""
+    _not_too_long(period)
+    return service.matching(period)
 
 
 def score(service: Asked, standard: Annotated[str | None, Query(max_length=64)] = None) -> Document:

@@ -24,6 +24,7 @@ from analytics.intervals import Intervals
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
+from analytics.matching import grid_kg_per_kwh, matched, matching_document
 from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.recorder import Recorder
 from analytics.scope3 import coverage
@@ -206,6 +207,14 @@ class FactoryService:
         """The quarter-hours of a period [kWh]."""
         found = self.account(period)
         return curves_document(found.period, found.flows)
+
+    def matching(self, period: str) -> Document:
+        """Clean electricity against load by the hour, and the battery's colours."""
+        found, facts = self.account(period), self.config.file.facts
+        made = matched(found.flows, grid_kg_per_kwh(found.balance), facts.get("battery_efficiency"))
+        head = {"site": self.config.site.id, "period": period_body(found.period)}
+        return {**head, "counted": {"start_ms": found.balance.start_ms, "end_ms": found.balance.end_ms},
+                **matching_document(made, facts.get("grid_cfe_share"))}  # fmt: skip
 
     def tree(self, period: str) -> Document:
         """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs, idle energy."""

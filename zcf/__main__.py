@@ -19,6 +19,7 @@ from zcf.commands import (
     grafana,
     influx,
     ledger,
+    matching,
     measurements,
     processes,
     scoring,
@@ -52,7 +53,7 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, delivery, bringing, answers, scoring, closing):
+for room in (demonstration, commissioning, processes, delivery, bringing, answers, matching, scoring, closing):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")

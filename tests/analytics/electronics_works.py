@@ -137,6 +137,13 @@ class Works:
         days = max(0.0, min(asked.end_ms, self.now()) - asked.start_ms) / 86_400_000
         return documents.balance(asked, self.now(), days)
 
+    def matching(self, period: str) -> Document:
+        """Three hours of a day, one of them not known."""
+        heat = {"days": ["2026-11-20"], "match": [[0.0, 0.5, None]], "load_kwh": [[9.0, 8.0, None]],
+                "clean_kwh": [[0.0, 4.0, None]]}  # fmt: skip
+        body = {"annual_match": 0.24, "hourly_match": 0.235, "cfe_score": 0.22, "coverage": 2 / 3, "heat_map": heat}
+        return {"site": "electronics-works", "period": {"label": period}, **body}
+
     def tree(self, period: str) -> Document:
         asked = calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai"))
         head = {"site": "tianjin", "period": {"label": asked.label, "start_ms": asked.start_ms, "end_ms": asked.end_ms}}

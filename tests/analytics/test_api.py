@@ -59,6 +59,7 @@ DOCUMENTS = {
     "live": "now_ms points flow",
     "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside",
     "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
+    "matching?period=2026-11": "site period annual_match hourly_match cfe_score coverage heat_map",
     "tree?period=2026-11": "site period settled_until_ms provisional nodes fit sankey cost uncertainty areas",
     "score": "standards standard counts counts_apart verdicts",
     "alerts": "now_ms looked_ms stale counts alerts history rules receivers silences",
@@ -117,7 +118,7 @@ BAD = ["2026-13", "last month", "2026-11-31", "0001", "9999", "FY9999", "2026-10
 
 
 @pytest.mark.parametrize("period", BAD)
-@pytest.mark.parametrize("view", ["balance", "energy", "tree"])
+@pytest.mark.parametrize("view", ["balance", "energy", "tree", "matching"])
 def test_a_period_that_cannot_be_read_lists_the_forms(client: TestClient, view: str, period: str) -> None:
     answer = client.get(f"/api/v1/{view}", params={"period": period})
     assert answer.status_code == 400
