@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.verdicts import Evidence
-from metering.period import QUARTER_MS
 from metering.quantity import QUANTITIES
 from metering.reading import MICRO, Columns, Quality, SeriesInfo
 
@@ -20,6 +19,7 @@ POWER_STEPS = 100  # and by more than this many register steps
 LOOK_AHEAD = 20  # readings in which a dip or spike must heal to count as a glitch
 NEAR_END = 95  # [%] without a bound, a rollover is believed only this near the register's end
 BURST, BURST_STEPS = 1000, 100_000  # without a bound: a rise so many times its neighbours', and so many steps
+NEAR_MS, SAMPLES = 300_000, 8  # power readings further apart, or fewer in a pair, are no integral of a factory's load
 COVERED = Fraction(9, 10)  # power readings count where they cover this much of the time
 
 
@@ -33,7 +33,7 @@ class Power:
         watts = np.maximum((sign * micro + 500) // 1000, 0)
         self._watts = watts
         gap = np.diff(self._times)
-        near = gap <= QUARTER_MS  # further apart, nothing is known between
+        near = gap <= NEAR_MS  # further apart, nothing is known between
         self._twice = np.concatenate(([0], np.cumsum(np.where(near, (watts[1:] + watts[:-1]) * gap, 0))))
         self._covered = np.concatenate(([0], np.cumsum(np.where(near, gap, 0))))
 
@@ -43,6 +43,8 @@ class Power:
             return None
         low, high = np.searchsorted(self._times, (before_ms, after_ms), side="right") - 1
         low, high = max(int(low), 0), max(int(high), 0)
+        if high - low < SAMPLES:
+            return None
         covered = int(self._covered[high] - self._covered[low])
         if covered < COVERED * (after_ms - before_ms):
             return None

@@ -206,3 +206,12 @@ def test_what_comes_while_a_backlog_is_left_is_settled_first(works: _Works, tmp_
     assert works.reader.mark("settled")["backlog"]
     works.settle()
     assert works.state() == works.anew(tmp_path / "anew")
+
+
+def test_power_sampled_as_seldom_as_the_register_refutes_nothing(works: _Works):
+    quarters = range(START, START + 12 * HOUR, QUARTER_MS)
+    works.show(quarters, steady)
+    works.measure(quarters, 12.0)  # the load was away whenever somebody looked
+    works.settle()
+    assert works.items() == []
+    assert energy(works.stored()) == 47 * 75 * 10**6
