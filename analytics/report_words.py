@@ -1,0 +1,90 @@
+"""Words and numbers of a report in a reader's language: statuses, outcomes, units, digits."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from analytics.terms import Sentence
+from metering.period import from_ms
+
+STATUS: Mapping[str, Sentence] = {
+    "found": Sentence("原文", "found"),
+    "declared": Sentence("本厂声明", "declared"),
+    "second_hand": Sentence("二手资料", "second-hand"),
+    "borrowed": Sentence("借用", "borrowed"),
+    "derived": Sentence("推算", "derived"),
+    "memory": Sentence("凭记忆", "from memory"),
+    "assumed": Sentence("假定", "assumed"),
+    "none": Sentence("无", "none"),
+}
+OUTCOME: Mapping[str, Sentence] = {
+    "MET": Sentence("满足", "met"),
+    "NOT_MET": Sentence("未满足", "not met"),
+    "UNDETERMINED": Sentence("无法判定", "undetermined"),
+}
+CATEGORY: Mapping[str, Sentence] = {
+    "stationary_combustion": Sentence("固定燃烧", "stationary combustion"),
+    "purchased_electricity": Sentence("外购电力", "purchased electricity"),
+    "purchased_heat": Sentence("外购热力", "purchased heat"),
+    "sold_attributes": Sentence("已出售绿色属性的自发电", "own generation, attributes sold"),
+    "mobile_combustion": Sentence("移动燃烧", "mobile combustion"),
+    "fugitive": Sentence("逸散", "fugitive"),
+    "process": Sentence("过程排放", "process"),
+}
+METHOD: Mapping[str, Sentence] = {
+    "LB": Sentence("基于位置", "location-based"),
+    "MB": Sentence("基于市场", "market-based"),
+    "-": Sentence("两法相同", "both"),
+}
+_LARGE = {"kWh": (10_000, 1000, "MWh"), "kgCO2": (0, 1000, "tCO2"), "kgCO2e": (0, 1000, "tCO2e")}
+_PRINTED = {"tCO2": "tCO₂", "tCO2e": "tCO₂e", "kgCO2": "kgCO₂", "kgCO2e": "kgCO₂e", "m3": "m³", "1": "", "bool": ""}
+
+
+def scaled(value: float, unit: str) -> tuple[float, str]:
+    """A value in the unit that people read it in."""
+    least, by, larger = _LARGE.get(unit, (math.inf, 1, unit))
+    return (value / by, larger) if abs(value) >= least else (value, unit)
+
+
+def printed_unit(unit: str) -> str:
+    """A unit as it is set in type."""
+    return _PRINTED.get(unit, unit.replace("CO2", "CO₂").replace("m3", "m³"))
+
+
+def digits(value: float) -> str:
+    """Four significant digits at least, all whole digits, thousands apart; a true minus sign."""
+    size = abs(value)
+    places = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
+    text = f"{size:,.{places}f}" if size >= 1e-3 or size == 0 else f"{size:.3g}"
+    return f"−{text}" if value < 0 and any(c not in "0.," for c in text) else text
+
+
+def shown(value: float | None, unit: str) -> tuple[str, str]:
+    """A number and its unit for people; a dash where nothing is known."""
+    if value is None:
+        return "—", printed_unit(scaled(math.inf, unit)[1])
+    number, name = scaled(value, unit)
+    return digits(number), printed_unit(name)
+
+
+def interval(value: float | None, half: float | None, unit: str) -> str:
+    """The half interval in the unit the value is read in, with its share [%]; empty where none is stated."""
+    if value is None or half is None:
+        return ""
+    number, name = scaled(value, unit)
+    part = half * (number / value) if value else half
+    share = f" ({100 * half / abs(value):.2g} %)" if value else ""
+    return f"± {digits(part)} {printed_unit(name)}{share}"
+
+
+def moment(ms: int, zone: ZoneInfo, lang: str) -> str:
+    """An instant on the site's clock, the zone named."""
+    local: datetime = from_ms(ms).astimezone(zone)
+    text = local.strftime("%Y-%m-%d %H:%M")
+    return f"{text}（{zone.key}）" if lang == "zh" else f"{text} ({zone.key})"
+
+
+def both_moments(ms: int, zone: ZoneInfo) -> Sentence:
+    """The same in both languages."""
+    return Sentence(moment(ms, zone, "zh"), moment(ms, zone, "en"))
