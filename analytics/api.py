@@ -73,6 +73,10 @@ class Service(Protocol):
         """Clean electricity against load by the hour: scores, coverage, the battery's colours, the heat map."""
         ...
 
+    def indicators(self, period: str) -> Document:
+        """Every indicator of a period by name."""
+        ...
+
     def score(self, standard: str | None) -> Document:
         """The verdicts of one standard; of the site's first one when none is named."""
         ...
@@ -127,7 +131,7 @@ InPeriod = Annotated[str, Depends(_period)]
 
 def _routes() -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
-    for view in (site, live, balance, energy, tree, matching, score, quality, alerts):
+    for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts):
         routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
     routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
     return routes
@@ -170,6 +174,12 @@ def matching(service: Asked, period: InPeriod) -> Document:
     """Clean electricity against load by the hour [kWh, 1]."""
     _not_too_long(period)
     return service.matching(period)
+
+
+def indicators(service: Asked, period: InPeriod) -> Document:
+    """Every indicator of a period, with its reason and what it rests on."""
+    _not_too_long(period)
+    return service.indicators(period)
 
 
 def score(service: Asked, standard: Annotated[str | None, Query(max_length=64)] = None) -> Document:

@@ -14,12 +14,12 @@ from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
 from analytics.criteria_files import load_editions
 from analytics.curves import curves_document, period_body
-from analytics.documents import balance_document
+from analytics.documents import balance_document, indicator_document
 from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import Flows, flows, settled_until
-from analytics.indicators import Inputs
+from analytics.indicators import Inputs, compute
 from analytics.intervals import Intervals
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
@@ -167,7 +167,8 @@ class FactoryService:
             "standards": list(self.config.file.standards),
             "points": [
                 {"id": p.id, "role": p.role.value, "carrier": p.carrier, "parent": p.parent, "area": p.area,
-                 "name": {"zh": p.name("zh"), "en": p.name("en")}, "equipment": p.equipment, "end_use": p.end_use}
+                 "name": {"zh": p.name("zh"), "en": p.name("en")}, "equipment": p.equipment, "end_use": p.end_use,
+                 "rated_power": p.rated_power_kw}
                 for p in site.points
             ],
             "origin": self._origin(),
@@ -237,6 +238,13 @@ class FactoryService:
             self.config, found.flows, found.balance, self.table, found.series, self.infos(), self.clock(),
             self.source.entries.entries(),
         )  # fmt: skip
+
+    def indicators(self, period: str) -> Document:
+        """Every indicator of a period by name, each with its reason, its parts and what it rests on."""
+        found = self.account(period)
+        made = compute(self.inputs(found))
+        body = {name: indicator_document(one) for name, one in made.items()}
+        return {"period": period_body(found.period), "indicators": body}
 
     def quality(self) -> Document:
         """Ticks, gaps, open items and the age of every device."""

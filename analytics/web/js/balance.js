@@ -1,11 +1,17 @@
 // Balance: how much, at what carbon; one period at a time, location- and market-based side by side.
 
 import { card, show } from "./card.js";
+import { costCard } from "./cost.js";
 import { curveCard } from "./curve.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
 import { all, dateOf, figure, momentOf, percent, pretty, scaled, three, tonnes } from "./figures.js";
+import { asks, explainEnergy, explainTotal } from "./explained.js";
 import { explainLine, status } from "./explanation.js";
+import { interval, intervalOf } from "./interval.js";
+import { equipmentCards, indicatorsOf } from "./equipment.js";
+import { matchCard } from "./match.js";
+import { sankeyCard } from "./sankey.js";
 import { named, t } from "./words.js";
 
 const EVERY_S = 60;
@@ -26,19 +32,32 @@ export function openBalance(root, page, argument) {
     beside: card("beside", { title: t("balance.beside") }),
     lines: card("lines", { title: t("balance.lines") }),
   };
+  const numbers = indicatorsOf(period);
   const curve = curveCard(period);
+  const match = matchCard(period, numbers.follow);
+  const sankey = sankeyCard(period, page);
+  const cost = costCard(period);
+  const plant = equipmentCards(page, numbers);
   const note = h("p", { class: "small" });
-  put(root, header(period, today, note), h("div", { class: "stack" }, h("div", { class: "across" }, cards.sums.section, cards.energy.section, cards.beside.section), curve.section, cards.lines.section));
+  put(root, header(period, today, note), h("div", { class: "stack" },
+    h("div", { class: "across" }, cards.sums.section, cards.energy.section, cards.beside.section),
+    h("div", { class: "halves" }, curve.section, match.section), sankey.section,
+    h("div", { class: "thirds" }, cost.section, ...plant.sections), cards.lines.section));
   const path = `balance?period=${encodeURIComponent(period)}`;
+  const tree = { document: null };
   const empty = (d) => d.lines.length === 0 && t("balance.empty");
-  const stop = watch(path, EVERY_S, (state) => {
-    if (state.document) put(note, noteOf(state.document));
-    show(cards.sums, state, path, sums, empty);
-    show(cards.energy, state, path, energy);
-    show(cards.beside, state, path, beside);
-    show(cards.lines, state, path, lines, empty);
-  });
-  return { theme: curve.redraw, close: () => [stop, curve.close].forEach((end) => end()) };
+  const stops = [
+    watch(path, EVERY_S, (state) => {
+      if (state.document) put(note, noteOf(state.document));
+      show(cards.sums, state, path, sums, empty);
+      show(cards.energy, state, path, (d) => energy(d, tree));
+      show(cards.beside, state, path, beside);
+      show(cards.lines, state, path, lines, empty);
+    }),
+    watch(`tree?period=${encodeURIComponent(period)}`, EVERY_S, (state) => { tree.document = state.document; }),
+  ];
+  const charts = [curve, match, sankey];
+  return { theme: () => charts.forEach((one) => one.redraw()), live: plant.live, close: () => [...stops, ...charts.map((one) => one.close), cost.close, plant.close].forEach((end) => end()) };
 }
 
 function header(period, today, note) {
@@ -57,21 +76,24 @@ function noteOf({ settled_until_ms: until, provisional, complete }) {
   return [complete === false && [h("span", { class: "tag", "data-weak": true }, t("incomplete")), " "], provisional && h("span", { class: "tag is-provisional" }, t("provisional")), provisional ? " " : "", until ? t("balance.settled", { time: momentOf(until) }) : ""];
 }
 
-function sums({ totals, provisional }) {
-  const cell = (sum) => h("td", { class: provisional ? "provisional" : "" }, h("div", null, tonnes(sum?.co2_only)), h("div", { class: "small faint" }, tonnes(sum?.co2e, "co2e")));
-  const row = (word, lb, mb, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, t(word)), cell(lb), cell(mb));
+function sums(document_) {
+  const { totals, provisional, uncertainty } = document_;
+  const cell = (word, name, method) => h("td", { class: provisional ? "provisional" : "" }, h("div", null, asks(`${name}-${method}`, () => explainTotal(document_, word, name, method), tonnes(totals[name]?.co2_only))), h("div", { class: "small" }, interval(intervalOf(uncertainty, name), name.startsWith("scope"))), h("div", { class: "small faint" }, tonnes(totals[name]?.co2e, "co2e")));
+  const row = (word, lb, mb, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, t(word)), cell(word, lb, "LB"), cell(word, mb, "MB"));
   const head = (method) => h("th", { scope: "col", title: t(`method.${method}.long`) }, `${t(`method.${method}`)} ${method}`);
   return h("table", { class: "sums" },
     h("thead", null, h("tr", null, h("th", { scope: "col" }, t("balance.gross")), head("LB"), head("MB"))),
-    h("tbody", null, row("scope.1", totals.scope1, totals.scope1), row("scope.2", totals.scope2_lb, totals.scope2_mb), row("scope.total", totals.total_lb, totals.total_mb, "total")));
+    h("tbody", null, row("scope.1", "scope1", "scope1"), row("scope.2", "scope2_lb", "scope2_mb"), row("scope.total", "total_lb", "total_mb", "total")));
 }
 
 const rows = (pairs) => h("dl", { class: "rows" }, pairs.map(([word, value, carrier]) => h("div", null, h("dt", null, carrier && h("i", { class: `c-${carrier}`, "aria-hidden": "true" }), t(word)), h("dd", null, value))));
 
-function energy({ energy: e }) {
+function energy(document_, tree) {
+  const { energy: e } = document_;
   const placed = e.placed_share ?? 0;
+  const row = (name, carrier) => [`energy.${name}`, asks(`energy-${name}`, () => explainEnergy(document_, name, tree.document), figure(e[`${name}_kwh`], "kWh")), carrier];
   return [
-    rows([["energy.import", figure(e.import_kwh, "kWh"), "grid"], ["energy.generation", figure(e.generation_kwh, "kWh"), "pv"], ["energy.self_use", figure(e.self_use_kwh, "kWh")], ["energy.export", figure(e.export_kwh, "kWh")], ["energy.consumption", figure(e.consumption_kwh, "kWh")]]),
+    rows([row("import", "grid"), row("generation", "pv"), row("self_use"), row("export"), row("charge", "storage"), row("discharge", "storage"), row("consumption")]),
     placed > 0 && h("div", null,
       h("div", { class: "share", role: "img", "aria-label": t("energy.placed", { share: percent(placed) }) }, h("i", { class: "c-load", css: { "flex-grow": String(1 - placed) } }), h("i", { class: "c-load estimated", css: { "flex-grow": String(placed), "min-width": "6px" } })),
       h("p", { class: "small" }, t("energy.placed", { share: percent(placed) }))),

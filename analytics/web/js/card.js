@@ -15,6 +15,9 @@ export function card(key, { title, link, level = 2, aside } = {}) {
 
 export const skeleton = () => h("div", { class: "skeleton", role: "status", "aria-label": t("state.loading") }, h("i"), h("i"), h("i"));
 
+// Nothing to show is a state with a word, and where it helps with what to do.
+const nothing = (word, how) => h("div", { class: "state" }, h("p", { class: "state-word" }, word), how && h("p", { class: "state-why" }, how));
+
 function trouble(problem, path) {
   const known = { 0: "offline", 400: "refused", 404: "refused", 413: "refused", 503: "busy" }[problem.status] ?? "error";
   return h("div", { class: "state", role: "alert" },
@@ -29,6 +32,6 @@ export function show({ section, body }, state, path, render, empty = () => null)
   const why = document_ && empty(document_);
   section.dataset.phase = document_ ? (why ? "empty" : phase === "error" ? "stale" : "ready") : phase;
   if (!document_) put(body, phase === "error" ? trouble(problem, path) : skeleton());
-  else if (why) put(body, h("div", { class: "state" }, h("p", { class: "state-word" }, why)));
+  else if (why) put(body, nothing(...[why].flat()));
   else put(body, phase === "error" && h("p", { class: "not-refreshed", role: "status" }, t("state.not_refreshed", { time: momentOf(at) })), render(document_));
 }

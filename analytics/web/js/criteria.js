@@ -4,7 +4,10 @@ import { card, show } from "./card.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
 import { scaled } from "./figures.js";
+import { asks } from "./asks.js";
 import { status } from "./explanation.js";
+import { cheapest, stepLine, stepsOf } from "./steps.js";
+import { explainVerdict } from "./explained.js";
 import { mark, OUTCOMES, tally, wordOf } from "./verdict.js";
 import { named, t } from "./words.js";
 
@@ -37,7 +40,19 @@ function view(document_, wanted, choose) {
       standards.length > 1 ? choice(standards, standard) : h("h2", null, named(standard?.name, standard?.id)),
       h("p", { class: "small" }, t("criteria.label"), h("br"), t("criteria.apart.why"))),
     h("div", { class: "verdict-bar", role: "group", "aria-label": t("criteria.filter") }, tally(counts).map(([outcome, count]) => filter(outcome, count, apart?.[outcome] ?? 0, wanted, choose))),
+    nextStep(verdicts),
     dimensions.map(([id, name]) => dimension(id, name, verdicts.filter((one) => one.dimension === id), wanted)));
+}
+
+// What stands in the way, and the least that would remove it.
+function nextStep(verdicts) {
+  const failing = verdicts.filter((one) => one.outcome === "NOT_MET" && !one.apart);
+  if (failing.length === 0) return null;
+  const next = cheapest(verdicts);
+  const body = next ? h("ol", { class: "steps-list" }, next.steps.map((step) => h("li", null, stepLine(null, step)))) : h("p", { class: "small" }, t("steps.none"));
+  return h("section", { class: "card next-step", "aria-label": t("steps.title") },
+    h("h3", { class: "card-title" }, t("steps.title")),
+    h("p", null, h("b", null, next ? named(next.verdict.name, next.verdict.id) : failing.map((one) => named(one.name, one.id)).join(t("list.comma")))), body);
 }
 
 function choice(standards, standard) {
@@ -79,10 +94,12 @@ function whyApart({ apart, kind, claim_only: claim }) {
 
 function row(verdict) {
   const { outcome, value, unit, threshold, op, gap } = verdict;
+  const [step] = stepsOf(verdict);
+  const shown = value === null || value === undefined ? h("span", { class: "faint" }, t("criteria.no_value")) : h("b", null, amount(value, unit));
   return h("article", { class: "verdict" },
     mark(outcome),
-    h("div", null, h("p", { class: "title" }, named(verdict.name, verdict.id)), h("p", { class: "outcome" }, h("strong", { class: `v-${outcome}` }, wordOf(outcome)), h("span", { class: "id" }, ` · ${verdict.id}`), whyApart(verdict))),
-    h("div", null, h("p", null, value === null || value === undefined ? h("span", { class: "faint" }, t("criteria.no_value")) : h("b", null, amount(value, unit))),
+    h("div", null, h("p", { class: "title" }, asks(verdict.id, () => explainVerdict(verdict), named(verdict.name, verdict.id))), h("p", { class: "outcome" }, h("strong", { class: `v-${outcome}` }, wordOf(outcome)), h("span", { class: "id" }, ` · ${verdict.id}`), whyApart(verdict))),
+    h("div", null, h("p", null, asks(`value-${verdict.id}`, () => explainVerdict(verdict), shown)),
       threshold !== null && threshold !== undefined && h("p", { class: "small" }, `${t("criteria.asked")} ${SIGNS[op] ?? op} `, amount(threshold, unit), " ", status(verdict.threshold_status))),
-    h("div", null, h("p", { class: "reason" }, named(verdict.reason)), gap && h("p", { class: "gap" }, t("criteria.gap"), " ", amount(gap.value, gap.unit))));
+    h("div", null, h("p", { class: "reason" }, named(verdict.reason)), gap && h("p", { class: "gap" }, t("criteria.gap"), " ", amount(gap.value, gap.unit)), step && h("p", { class: "small" }, h("span", { class: "faint" }, t("steps.cheapest")), " ", stepLine(null, step))));
 }

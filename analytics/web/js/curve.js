@@ -1,22 +1,16 @@
 // The energy of a period as stacked bars: what came in above the line, what went out below it, use as a line.
 
 import { card, show } from "./card.js";
+import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
-import { h, put } from "./dom.js";
+import { h } from "./dom.js";
 import { axis, dateOf, dayOf, figure, minuteOf, momentOf, monthOf } from "./figures.js";
+import { numberTable } from "./table.js";
 import { t } from "./words.js";
 
 const UP = [["grid_import", "grid"], ["generation", "pv"], ["discharge", "storage"]];
 const DOWN = [["grid_export", "grid"], ["charge", "storage"]];
 const COLUMNS = [...UP, ...DOWN, ["consumption", "load"]];
-
-let library = null;
-
-// ECharts is large: it comes when the first chart does.
-function echarts() {
-  library ??= import("../vendor/echarts.min.js").then(() => globalThis.echarts);
-  return library;
-}
 
 // Quarter-hours as they are for a day; whole site days for a month, months for a year. A bucket knows whether it is whole.
 export function buckets({ start_ms: starts, series, provisional_from_ms: from, placed = [] }, period) {
@@ -42,25 +36,14 @@ export function buckets({ start_ms: starts, series, provisional_from_ms: from, p
 export function curveCard(period) {
   const path = `energy?period=${encodeURIComponent(period)}`;
   const into = card("curve", { title: t("curve.title") });
-  const place = h("div", { class: "chart", role: "img", "aria-label": t("curve.title") });
-  let chart = null;
   let rows = [];
-  const redraw = async () => {
-    const { init } = await echarts();
-    if (!place.isConnected || place.clientWidth === 0) return;
-    chart?.dispose();
-    chart = init(place, null, { renderer: "canvas" });
-    chart.setOption(option(rows, period));
-  };
+  const { place, redraw, close } = chart(t("curve.title"), () => option(rows, period));
   const stop = watch(path, 60, (state) => show(into, state, path, (document_) => {
     rows = buckets(document_, period);
     queueMicrotask(redraw);
     return [place, legend(rows), table(rows, period)];
   }, (d) => d.start_ms.length === 0 && t("balance.empty")));
-  const sized = new ResizeObserver(() => chart?.resize());
-  sized.observe(place);
-  addEventListener("beforeprint", redraw);
-  return { section: into.section, redraw, close: () => { stop(); sized.disconnect(); removeEventListener("beforeprint", redraw); chart?.dispose(); } };
+  return { section: into.section, redraw, close: () => [stop, close].forEach((end) => end()) };
 }
 
 function legend(rows) {
@@ -74,23 +57,14 @@ function legend(rows) {
 const labelOf = (row, period) => (/^\d{4}-\d{2}-\d{2}$/.test(period) ? minuteOf(row.start_ms) : period.length === 4 || period.startsWith("FY") ? monthOf(row.start_ms) : dayOf(row.start_ms));
 
 function table(rows, period) {
-  const details = h("details", { "data-key": "curve-numbers" }, h("summary", null, t("curve.numbers")));
-  const fillIn = () => {
-    const head = h("tr", null, h("th", null, t("curve.start")), COLUMNS.map(([column]) => h("th", null, `${t(`curve.${column}`)} kWh`)));
-    const body = rows.map((row) => h("tr", null, h("th", null, labelOf(row, period)), COLUMNS.map(([column]) => h("td", null, figure(row.sums[column] ?? null, "kWh").firstChild))));
-    put(details, h("summary", null, t("curve.numbers")), h("div", { class: "scroll", tabindex: 0 }, h("table", { class: "plain" }, h("thead", null, head), h("tbody", null, body))));
-  };
-  details.addEventListener("toggle", () => details.open && details.childElementCount === 1 && fillIn());
-  return details;
+  const head = [t("curve.start"), ...COLUMNS.map(([column]) => `${t(`curve.${column}`)} kWh`)];
+  return numberTable("curve-numbers", head, () => rows.map((row) => [labelOf(row, period), ...COLUMNS.map(([column]) => figure(row.sums[column] ?? null, "kWh"))]));
 }
 
 function option(rows, period) {
-  const style = getComputedStyle(document.documentElement);
-  const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  const rem = parseFloat(style.fontSize);
+  const { of, rem, text } = ink();
   const most = Math.max(0, ...rows.map((row) => row.sums.consumption ?? 0));
   const unit = most >= 1e7 ? { name: "GWh", of: 1e6 } : most >= 1e4 ? { name: "MWh", of: 1e3 } : { name: "kWh", of: 1 };
-  const text = { color: of("ink-2"), fontFamily: of("type"), fontSize: 0.75 * rem };
   const bar = ([column, carrier], sign) => ({
     name: column, type: "bar", stack: "all", barCategoryGap: rows.length > 40 ? "8%" : "28%", itemStyle: { color: of(`carrier-${carrier}`) },
     data: rows.map((row) => ({ value: row.sums[column] === undefined ? null : (sign * row.sums[column]) / unit.of, itemStyle: looks(row, of(`carrier-${carrier}`), of("card")) })),
@@ -99,10 +73,10 @@ function option(rows, period) {
   const gaps = { name: "missing", type: "scatter", symbol: "circle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("card"), borderColor: of("ink-2"), borderWidth: 1.5 }, data: rows.map((row, index) => (row.missing && index >= begun ? 0 : null)), z: 6 };
   const use = { name: "consumption", type: "line", step: rows.length > 40 ? "middle" : false, showSymbol: rows.length < 2, symbol: "circle", connectNulls: false, lineStyle: { color: of("ink"), width: 1.5 }, itemStyle: { color: of("ink") }, data: rows.map((row) => (row.sums.consumption === undefined ? null : row.sums.consumption / unit.of)), z: 5 };
   return {
-    animation: false, textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "category", data: rows.map((row) => labelOf(row, period)), axisLabel: { ...text, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: of("line-strong") } } },
     yAxis: { type: "value", name: unit.name, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (value) => axis(value) }, splitLine: { lineStyle: { color: of("line") } } },
-    tooltip: { trigger: "axis", className: "tip", borderWidth: 0, padding: 0, backgroundColor: "transparent", confine: true, formatter: (hit) => tip(rows[hit[0].dataIndex]) },
+    tooltip: tooltip((hit) => tip(rows[hit[0].dataIndex]), { trigger: "axis" }),
     series: [...UP.map((one) => bar(one, 1)), ...DOWN.map((one) => bar(one, -1)), use, gaps],
   };
 }

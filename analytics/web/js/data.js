@@ -1,9 +1,13 @@
 // Data: can these numbers be trusted?
 
 import { card, show } from "./card.js";
+import { asks } from "./asks.js";
+import { correctionsCard } from "./corrections.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
-import { age, all, coverage as covered, momentOf, span, whole } from "./figures.js";
+import { explainCount } from "./explained.js";
+import { age, all, coverage as covered, dateOf, momentOf, span, whole } from "./figures.js";
+import { metersCard } from "./meters.js";
 import { has, named, quantityName, t } from "./words.js";
 
 const SILENT_MS = 120000; // a device not heard of for longer is named
@@ -15,25 +19,29 @@ export function openData(root, page) {
     open: card("open", { title: t("data.open") }),
     devices: card("devices", { title: t("data.devices") }),
   };
+  const meters = metersCard(dateOf(page.live.now()).slice(0, 7));
+  const corrections = correctionsCard(page);
   const origin = page.site?.origin?.history_until_ms;
   put(root, h("div", { class: "stack" },
     origin && h("p", { class: "not-refreshed" }, t("origin", { time: momentOf(origin) })),
-    cards.ticks.section, h("div", { class: "halves" }, cards.reasons.section, cards.open.section), cards.devices.section));
+    cards.ticks.section, h("div", { class: "halves" }, cards.reasons.section, h("div", { class: "stack" }, cards.open.section, corrections.section)), meters.section, cards.devices.section));
   const follow = (into, render, empty) => watch("quality", 15, (state) => show(into, state, "quality", (d) => render(d, page), empty));
   const stops = [
     follow(cards.ticks, ticks, (d) => !d.ticks?.due && t("data.ticks.empty")),
     follow(cards.reasons, reasons, (d) => Object.keys(d.gaps_by_reason ?? {}).length === 0 && t("data.reasons.empty")),
     follow(cards.open, openItems, (d) => d.open_items.length === 0 && t("data.open.empty")),
     follow(cards.devices, devices, (d) => d.devices.length === 0 && t("data.devices.empty")),
+    meters.close, corrections.close,
   ];
   return { close: () => stops.forEach((stop) => stop()) };
 }
 
 function ticks({ ticks: { due, read, gap }, window_ms: [from, to], coverage }) {
-  const one = (word, text) => h("div", null, h("dt", null, t(word)), h("dd", { class: "big" }, h("span", { class: "value" }, text)));
+  const why = () => [[t("period"), `${momentOf(from)} – ${momentOf(to)}`], [t("data.due"), all(due)], [t("data.read"), all(read)], [t("data.gap"), all(gap)]];
+  const one = (word, text, value) => h("div", null, h("dt", null, t(word)), h("dd", { class: "big" }, asks(word, () => explainCount(word, value, why()), h("span", { class: "value" }, text))));
   const rest = due - read - gap;
   return [
-    h("dl", { class: "trio" }, one("data.due", whole(due)), one("data.read", whole(read)), one("data.gap", whole(gap)), one("data.coverage", `${covered(coverage ?? read / due)} %`)),
+    h("dl", { class: "trio" }, one("data.due", whole(due), due), one("data.read", whole(read), read), one("data.gap", whole(gap), gap), one("data.coverage", `${covered(coverage ?? read / due)} %`, coverage ?? read / due)),
     h("div", { class: "meter" }, h("i", { css: { width: `${(100 * read) / due}%` } })),
     h("p", { class: "small" }, t("data.window", { from: momentOf(from), to: momentOf(to) }), " ", rest === 0 ? t("data.adds_up") : t("data.pending", { n: whole(rest) })),
   ];

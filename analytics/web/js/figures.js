@@ -60,6 +60,7 @@ export const tonnes = (kg, gas = "co2_only") => figure(kg, "kg", { unit: gas ===
 const clock = (ms, options) => format("DateTimeFormat", { timeZone: zone, hourCycle: "h23", ...options }).format(ms);
 export const timeOf = (ms) => (ms === null || ms === undefined ? "–" : clock(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
 export const minuteOf = (ms) => clock(ms, { hour: "2-digit", minute: "2-digit" });
+export const hourOf = (ms) => Number(clock(ms, { hour: "2-digit" }).replace(/\D/g, ""));
 export const dayOf = (ms) => clock(ms, { month: "short", day: "numeric" });
 export const monthOf = (ms) => clock(ms, { month: "short" });
 export const momentOf = (ms) =>

@@ -68,13 +68,13 @@ function withRest(loads, balance) {
 
 const canvas = document.createElement("canvas").getContext("2d");
 
-function wideness(text, size, weight = 400) {
+export function wideness(text, size, weight = 400) {
   canvas.font = `${weight} ${size}px ${getComputedStyle(document.body).fontFamily}`;
   return canvas.measureText(text).width;
 }
 
 // Shorten a name to its room; the whole of it stays in the title.
-function fitted(text, room, size) {
+export function fitted(text, room, size) {
   if (wideness(text, size) <= room) return text;
   let end = text.length;
   while (end > 1 && wideness(`${text.slice(0, end)}…`, size) > room) end -= 1;

@@ -1,5 +1,6 @@
 // The page: which view is shown, in which words and colours, and the one stream all of them share.
 
+import { openAlerts } from "./alerts.js";
 import { openBalance } from "./balance.js";
 import { openCriteria } from "./criteria.js";
 import { openData } from "./data.js";
@@ -11,7 +12,7 @@ import { keepZone, momentOf, siteZone } from "./figures.js";
 import { connectionText, openNow } from "./now.js";
 import { language, named, speak, t } from "./words.js";
 
-const VIEWS = { now: openNow, balance: openBalance, criteria: openCriteria, data: openData };
+const VIEWS = { now: openNow, balance: openBalance, criteria: openCriteria, data: openData, alerts: openAlerts };
 const byId = (id) => document.getElementById(id);
 
 const page = { site: null, points: new Map(), live: null, view: null, openNode: (id) => explainNode(id, page) };
