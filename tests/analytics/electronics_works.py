@@ -7,6 +7,7 @@ from typing import Any
 from metering import period as calendar
 from metering.site import Role
 from tests.analytics import electronics_documents as documents
+from tests.analytics import electronics_more as more
 
 Document = dict[str, Any]
 QUARTER_MS = 900_000
@@ -27,6 +28,7 @@ SOURCES = {  # id: (role, carrier, zh, en)
     "gas": ("fuel", "natural_gas", "天然气锅炉", "Gas boiler"),
     "heat_recovery": ("heat", "heat", "空压机余热回收", "Compressor heat recovery"),
 }
+CONTROLLER = ("air", "compressed_air", "空压机控制器", "Compressor controller")
 
 
 def day_share(ms: int) -> float:
@@ -69,19 +71,20 @@ class Works:
         boundary = [self._source(p) for p in SOURCES]
         loads = [
             {"id": p, "role": "load", "carrier": "electricity", "parent": "grid", "name": name(zh, en), "area": p,
-             "equipment": p, "end_use": use}
+             "equipment": p, "end_use": use, "rated_power": 500.0}
             for p, (zh, en, use, *_) in LOADS.items()
         ]  # fmt: skip
         return {
             "id": "tianjin", "name": name("天津电子整机工厂", "Tianjin electronics works"), "timezone": "Asia/Shanghai",
-            "grid": {"country": "CN", "region": "north", "province": "天津"}, "points": boundary + loads,
+            "grid": {"country": "CN", "region": "north", "province": "天津"},
+            "points": [*boundary, *loads, self._source("controller")],
             "origin": {"history_until_ms": self.now() - 3 * 3_600_000}, "languages": ["zh", "en"],
         }  # fmt: skip
 
     def _source(self, point: str) -> Document:
-        role, carrier, zh, en = SOURCES[point]
+        role, carrier, zh, en = SOURCES.get(point, CONTROLLER)
         return {"id": point, "role": role, "carrier": carrier, "parent": None, "name": name(zh, en), "area": "",
-                "equipment": "", "end_use": ""}  # fmt: skip
+                "equipment": "air" if point == "controller" else "", "end_use": "", "rated_power": 400.0}  # fmt: skip
 
     def live(self) -> Document:
         now = self.now()
@@ -90,6 +93,11 @@ class Works:
         nodes += [self._node(p, str(Role.LOAD), name(*LOADS[p][:2]), kw[p], now) for p in LOADS]
         points = {n["id"]: self._readings(n, now) for n in nodes}
         points["gas"]["gas_flow"] = {"value": kw["gas"] / 9.9, "unit": "m³/h", "time_ms": now - 400, "quality": 0}
+        hours = {"load_hours": 8_124.0, "run_hours": 9_950.0}
+        points["controller"] = {
+            q: {"value": v, "unit": "h", "time_ms": now - 400, "quality": 0} for q, v in hours.items()
+        }
+        points["controller"]["air_pressure"] = {"value": 7.12, "unit": "bar", "time_ms": now - 400, "quality": 0}
         return {"now_ms": now, "points": points, "flow": {"nodes": nodes, "balance": self._balance(kw)}}
 
     def _node(self, point: str, role: str, named: Mapping[str, str], kw: float, now: int) -> Document:
@@ -123,6 +131,7 @@ class Works:
         hours = [self._balance(powers(ms + QUARTER_MS // 2)) for ms in grid]
         columns = ("grid_import", "grid_export", "generation", "charge", "discharge", "consumption")
         series: dict[str, list[float | None]] = {c: [h[f"{c}_kw"] / 4 for h in hours] for c in columns}
+        series["self_use"] = [(h["generation_kw"] - h["grid_export_kw"]) / 4 for h in hours]
         for column in series.values():
             column[37:40] = [None] * len(column[37:40])
         return {
@@ -135,7 +144,10 @@ class Works:
     def balance(self, period: str) -> Document:
         asked = calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai"))
         days = max(0.0, min(asked.end_ms, self.now()) - asked.start_ms) / 86_400_000
-        return documents.balance(asked, self.now(), days)
+        body = documents.balance(asked, self.now(), days)
+        energy = {"charge_kwh": 310.0 * days, "discharge_kwh": 280.0 * days, **body["energy"]}
+        doubt = more.uncertainty(energy, body["totals"])
+        return {**body, "energy": energy, "uncertainty": doubt, "entries": more.entries(self.now())}
 
     def matching(self, period: str) -> Document:
         """Three hours of a day, one of them not known."""
@@ -146,11 +158,16 @@ class Works:
 
     def tree(self, period: str) -> Document:
         asked = calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai"))
-        head = {"site": "tianjin", "period": {"label": asked.label, "start_ms": asked.start_ms, "end_ms": asked.end_ms}}
-        fit = {"chi2": 20.1, "freedom": 30, "limit": 59.7, "consistent": True, "suspects": [], "meters": []}
-        empty = {"nodes": [], "fit": fit, "sankey": {"unit": "kWh", "lacking": [], "nodes": [], "links": []}}
-        rest = {"cost": None, "uncertainty": {}, "areas": []}
-        return {**head, "settled_until_ms": self.now(), "provisional": True, **empty, **rest}
+        hours = max(1.0, (min(asked.end_ms, self.now()) - asked.start_ms) / 3_600_000)
+        kwh = {p: abs(kw) * hours for p, kw in powers(self.now()).items() if p not in {"gas", "heat_recovery"}}
+        names = {p: v[:2] for p, v in LOADS.items()} | {p: v[2:] for p, v in SOURCES.items()}
+        return more.tree(asked, kwh, names)
+
+    def indicators(self, period: str) -> Document:
+        return more.indicators(calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai")))
+
+    def alerts(self) -> Document:
+        return more.alerts(self.now())
 
     def score(self, standard: str | None) -> Document:
         return documents.score(standard)

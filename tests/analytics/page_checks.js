@@ -17,6 +17,18 @@
     return [...all].filter((e) => e.checkVisibility() && !named(e)).map((e) => e.outerHTML.slice(0, 120));
   },
 
+  // Figures that nothing opens: neither they nor what holds them can be pressed, and no table of numbers lists them.
+  unasked() {
+    const opens = "button, summary, [role=button], details, .lines tr, .explanation, .legend, .readings, .rows, .meters td, .verdict, .next-step, #card-cost";
+    return [...document.querySelectorAll("main .figure")].filter((e) => e.checkVisibility() && !e.closest(opens)).map((e) => e.parentElement.outerHTML.slice(0, 160));
+  },
+
+  // Ids that two elements have.
+  doubled() {
+    const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+    return ids.filter((id, index) => ids.indexOf(id) !== index);
+  },
+
   // Layouts of any number of nodes on either side in which rows share pixels, or leave the drawing.
   async layouts() {
     const { layout } = await import("/js/geometry.js");

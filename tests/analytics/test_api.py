@@ -61,6 +61,7 @@ DOCUMENTS = {
     "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
     "matching?period=2026-11": "site period annual_match hourly_match cfe_score coverage heat_map",
     "tree?period=2026-11": "site period settled_until_ms provisional nodes fit sankey cost uncertainty areas",
+    "indicators?period=2026-11": "period indicators",
     "score": "standards standard counts counts_apart verdicts",
     "alerts": "now_ms looked_ms stale counts alerts history rules receivers silences",
     "quality": "window_ms ticks gaps_by_reason recent_gaps open_items coverage devices",

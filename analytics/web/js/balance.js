@@ -78,7 +78,7 @@ function noteOf({ settled_until_ms: until, provisional, complete }) {
 
 function sums(document_) {
   const { totals, provisional, uncertainty } = document_;
-  const cell = (word, name, method) => h("td", { class: provisional ? "provisional" : "" }, h("div", null, asks(`${name}-${method}`, () => explainTotal(document_, word, name, method), tonnes(totals[name]?.co2_only))), h("div", { class: "small" }, interval(intervalOf(uncertainty, name), name.startsWith("scope"))), h("div", { class: "small faint" }, tonnes(totals[name]?.co2e, "co2e")));
+  const cell = (word, name, method) => h("td", { class: provisional ? "provisional" : "" }, h("div", null, asks(`${name}-${method}`, () => explainTotal(document_, word, name, method), tonnes(totals[name]?.co2_only))), h("div", { class: "small" }, interval(intervalOf(uncertainty, name), name.startsWith("scope"))), h("div", { class: "small faint" }, asks(`${name}-${method}-e`, () => explainTotal(document_, word, name, method), tonnes(totals[name]?.co2e, "co2e"))));
   const row = (word, lb, mb, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, t(word)), cell(word, lb, "LB"), cell(word, mb, "MB"));
   const head = (method) => h("th", { scope: "col", title: t(`method.${method}.long`) }, `${t(`method.${method}`)} ${method}`);
   return h("table", { class: "sums" },

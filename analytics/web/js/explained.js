@@ -116,7 +116,9 @@ export function explainNow(page, which) {
   const now = page.live.now();
   const row = (node) => h("div", null, h("dt", null, `${SIGN[node.role]} `, asks(`node-${node.id}`, () => page.openNode(node.id), named(node.name, node.id))),
     h("dd", null, h("b", null, node.kw === null ? "–" : all(node.kw)), " ", h("span", { class: "unit" }, `kW · ${age(now - (node.time_ms ?? now))}`)));
-  openExplanation(t(`kpi.${which}`), said(`kpi.${which}.what`), h("dl", { class: "rows" }, meters.map(row)), h("p", { class: "small" }, t("kpi.signs")));
+  const value = { consumption: "consumption_kw", import: "grid_import_kw", export: "grid_export_kw", generation: "generation_kw", self: "self_share" }[which];
+  const total = value && flow.balance[value];
+  openExplanation(t(`kpi.${which}`), typeof total === "number" && digits(which === "self" ? 100 * total : total, which === "self" ? "%" : "kW"), said(`kpi.${which}.what`), h("dl", { class: "rows" }, meters.map(row)), h("p", { class: "small" }, t("kpi.signs")));
 }
 
 // A count or share of the data view.

@@ -32,10 +32,11 @@ export function matchCard(period, indicators) {
   const path = `energy?period=${encodeURIComponent(period)}`;
   const into = card("match", { title: t("match.title") });
   let hours = [];
-  const { place, redraw, close } = chart(t("match.title"), (width) => option(hours, width, place));
+  const { place, redraw, close } = chart(t("match.title"), (width) => option(hours, width));
   const figures = h("dl", { class: "trio" });
   const stop = watch(path, 60, (state) => show(into, state, path, (document_) => {
     hours = hoursOf(document_);
+    place.style.height = `${isDay(hours) ? 6 : 16}rem`;
     queueMicrotask(redraw);
     return [figures, place, scale(), h("p", { class: "small" }, t("match.what")), numberTable("match-numbers", [t("match.hour"), t("match.used"), t("match.matched"), "%"], () => hours.map((hour) => [momentOf(hour.start_ms), figure(hour.known ? hour.used : null, "kWh"), figure(hour.known ? hour.matched : null, "kWh"), percent(hour.share)]))];
   }, (d) => !d.series.consumption?.some((kwh) => typeof kwh === "number") && t("match.empty")));
@@ -56,13 +57,14 @@ function scale() {
   return h("p", { class: "legend scale" }, h("span", null, "0 %"), h("span", { class: "ramp" }, [0, 1, 2, 3, 4].map(step)), h("span", null, "100 %"), h("span", null, h("i", { class: "s-none", "aria-hidden": "true" }), t("match.unknown")));
 }
 
+const isDay = (hours) => hours.length > 0 && dateOf(hours[0].start_ms) === dateOf(hours.at(-1).start_ms);
+
 // Days across and hours down; of a single day the hours across and nothing down.
-function option(hours, width, place) {
+function option(hours, width) {
   if (hours.length === 0) return null;
   const { of, rem, text } = ink();
   const days = [...new Set(hours.map((hour) => dateOf(hour.start_ms)))];
   const single = days.length === 1;
-  place.style.height = `${(single ? 6 : 16) * rem}px`;
   const at = (hour) => (single ? [hourOf(hour.start_ms), 0] : [days.indexOf(dateOf(hour.start_ms)), hourOf(hour.start_ms)]);
   const known = hours.filter((hour) => hour.share !== null).map((hour) => ({ value: [...at(hour), hour.share], hour }));
   const absent = hours.filter((hour) => hour.share === null).map((hour) => ({ value: [...at(hour), 0], hour }));

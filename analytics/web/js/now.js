@@ -6,7 +6,7 @@ import { buckets } from "./curve.js";
 import { watch } from "./documents.js";
 import { h, morph, put, s } from "./dom.js";
 import { equipmentCards, indicatorsOf } from "./equipment.js";
-import { asks, explainEnergy, explainNow, explainTotal } from "./explained.js";
+import { asks, explainCount, explainEnergy, explainNow, explainTotal } from "./explained.js";
 import { age, dateOf, dayOf, coverage as covered, figure, hourOf, percent, timeOf, tonnes, whole } from "./figures.js";
 import { draw, key } from "./flow.js";
 import { interval, intervalOf } from "./interval.js";
@@ -151,9 +151,10 @@ function scoreOf({ counts, counts_apart: apart, standard, verdicts }) {
 }
 
 function qualityOf({ coverage, ticks, open_items: items, devices }) {
+  const read = coverage ?? (ticks?.due ? ticks.read / ticks.due : null);
   const silent = devices.filter((device) => device.last_ms === null).length;
   return [
-    h("p", { class: "big" }, share(null, covered(coverage ?? (ticks?.due ? ticks.read / ticks.due : null)))),
+    h("p", { class: "big" }, asks("quality", () => explainCount("data.coverage", read, [[t("data.due"), whole(ticks?.due)], [t("data.read"), whole(ticks?.read)], [t("data.gap"), whole(ticks?.gap)]]), share(null, covered(read)))),
     h("p", { class: "small" }, t("quality.line", { gap: whole(ticks?.gap), open: whole(items.length) }), silent > 0 && ` · ${t("quality.silent", { n: silent })}`),
   ];
 }

@@ -18,9 +18,11 @@ export function sankeyCard(period, page) {
   into.section.classList.add("tall");
   let drawn = null;
   const pressed = ({ dataType, data }) => explainFlow(drawn, dataType === "edge" ? [data] : drawn.links.filter((link) => link.source === data.name || link.target === data.name), dataType === "edge" ? null : data.name);
-  const { place, redraw, close } = chart(t("sankey.title"), (width) => drawn && option(drawn, page, width, place), pressed);
+  const { place, redraw, close } = chart(t("sankey.title"), (width) => drawn && option(drawn, page, width), pressed);
   const stop = watch(path, 60, (state) => show(into, state, path, ({ sankey }) => {
     drawn = sankey;
+    const narrow = isNarrow(into.section.clientWidth);
+    place.style.height = heightOf(shownLinks(sankey.links, narrow), narrow);
     queueMicrotask(redraw);
     const names = namesOf(sankey);
     return [place, lacking(sankey, page), numberTable("sankey-numbers", [t("sankey.from"), t("sankey.to"), "kWh"], () => sankey.links.map((link) => [names.get(link.source), names.get(link.target), h("span", { title: all(link.value) }, figure(link.value, "kWh"))]))];
@@ -36,18 +38,24 @@ function lacking({ lacking: without }, page) {
   return h("p", { class: "small" }, t("sankey.lacking", { names: without.length > 6 ? `${names} …` : names }));
 }
 
+const isNarrow = (width) => width < NARROW * parseFloat(getComputedStyle(document.documentElement).fontSize);
+
+// Known before it is drawn, so that nothing below has to move.
+function heightOf(links, narrow) {
+  const leaves = new Set(links.map((link) => link.target).filter((id) => !links.some((link) => link.source === id))).size;
+  return `${Math.max(16, (narrow ? 2.4 : 1.2) * leaves)}rem`;
+}
+
 // What is seen on a small screen: the links that touch the bus.
 function shownLinks(links, narrow) {
   return narrow ? links.filter((link) => link.source === "bus" || link.target === "bus") : links;
 }
 
-function option({ nodes, links }, page, width, place) {
+function option({ nodes, links }, page, width) {
   const { of, rem, text } = ink();
-  const narrow = width < NARROW * rem;
+  const narrow = isNarrow(width);
   const kept = shownLinks(links, narrow);
   const ends = new Set(kept.flatMap(({ source, target }) => [source, target]));
-  const leaves = [...ends].filter((id) => !kept.some((link) => link.source === id)).length;
-  place.style.height = `${Math.max(16, (narrow ? 2.4 : 1.2) * leaves) * rem}px`;
   const colorOf = ({ id, kind, point }) => {
     if (kind === "bus") return of("ink");
     if (kind === "rest") return of("line-strong");

@@ -1,0 +1,157 @@
+"""Meter tree, cost, indicators, corrections and alerts of the electronics works, in the shape the page is promised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metering.period import Period
+
+Document = dict[str, Any]
+AREAS = {"smt": ("reflow", "placement"), "air": ("compressor_1", "compressor_2")}
+NAMES = {
+    "bus": ("母线", "Bus"), "reflow": ("回流焊", "Reflow ovens"), "placement": ("贴片机", "Placement lines"),
+    "compressor_1": ("1 号空压机", "Compressor 1"), "compressor_2": ("2 号空压机", "Compressor 2"),
+}  # fmt: skip
+RATIOS = {  # id: (value, unit)
+    "annual_match": (31.4, "%"), "hourly_match": (24.9, "%"), "cfe_score": (26.1, "%"), "pv_yield": (3.42, "kWh/kW"),
+    "pv_performance_ratio": (0.884, "1"), "self_use_rate": (90.8, "%"), "compressor_load_ratio": (81.2, "%"),
+    "compressor_specific_power": (6.31, "kW/(m³/min)"), "night_air_share": (17.5, "%"),
+}  # fmt: skip
+
+
+def named(words: tuple[str, str]) -> Document:
+    return {"zh": words[0], "en": words[1]}
+
+
+def period(asked: Period) -> Document:
+    return {"label": asked.label, "start_ms": asked.start_ms, "end_ms": asked.end_ms}
+
+
+def uncertainty(energy: Mapping[str, float], kg: Mapping[str, Any]) -> Document:
+    """Half the 95 % interval of each total."""
+    of = {"grid_import": "import_kwh", "generation": "generation_kwh", "consumption": "consumption_kwh"}
+    sums = {name: (energy[key], "kWh", 0.6) for name, key in of.items()}
+    sums |= {name: (both["co2_only"], "kg", 4.8) for name, both in kg.items()}
+    part = {"cause": "class", "group": "m_grid", "status": "assumed"}
+    return {
+        name: {"value": value, "unit": unit, "half": value * percent / 100, "percent": percent, "status": "assumed",
+               "lacking": 0, "parts": [{**part, "limit": value * percent / 100}]}
+        for name, (value, unit, percent) in sums.items()
+    }  # fmt: skip
+
+
+def tree(asked: Period, kwh: Mapping[str, float], names: Mapping[str, tuple[str, str]]) -> Document:
+    """What the sources gave, what the loads took, two machines in two of them, and what no meter saw."""
+    words = {**names, **NAMES}
+    links = [_link(p, "bus", kwh[p]) for p in ("grid", "pv_1", "pv_2") if kwh.get(p)]
+    loads = {p: v for p, v in kwh.items() if p in names and p not in {"grid", "pv_1", "pv_2", "battery"} and v > 0}
+    links += [_link("bus", p, v) for p, v in loads.items()]
+    links += [_link("bus", "bus:rest", 0.018 * sum(loads.values()))]
+    links += [
+        _link(a, m, loads[a] * share) for a, ms in AREAS.items() for m, share in zip(ms, (0.61, 0.37), strict=True)
+    ]
+    links += [_link(a, f"{a}:rest", loads[a] * 0.02) for a in AREAS]
+    ends = dict.fromkeys(end for link in links for end in (link["source"], link["target"]))
+    nodes = [
+        {"id": e, "kind": "bus" if e == "bus" else "rest" if ":" in e else "point", "point": None if ":" in e else e,
+         "name": named(words.get(e.partition(":")[0], (e, e)))}
+        for e in ends
+    ]  # fmt: skip
+    return {
+        "site": "tianjin", "period": period(asked), "settled_until_ms": asked.start_ms, "provisional": True,
+        "nodes": [_node("grid", named(words["grid"]), 0.021), _node("smt", named(words["smt"]), 0.004)],
+        "fit": {"chi2": 20.1, "freedom": 30, "limit": 59.7, "consistent": True, "suspects": [], "meters": []},
+        "sankey": {"unit": "kWh", "lacking": ["office"], "nodes": nodes, "links": links},
+        "cost": _cost(asked, kwh["grid"]), "uncertainty": {}, "areas": [],
+    }  # fmt: skip
+
+
+def _link(source: str, target: str, value: float) -> Document:
+    return {"source": source, "target": target, "value": value, "micro": round(value * 1e6)}
+
+
+def _node(name: str, words: Document, left: float) -> Document:
+    return {
+        "node": name, "name": words, "depth": 0 if name == "grid" else 1, "unit": "kWh", "parent": None,
+        "children": ["smt", "air"], "rest_point": None, "inflow": 11_000.0, "metered": 11_000.0 * (1 - left),
+        "residual": 11_000.0 * left, "residual_micro": 0, "percent": 100 * left, "tolerance": 88.0,
+        "within": left < 0.008, "status": "assumed", "known": 90, "cells": 96, "suspects": [], "adjusted": {},
+        "zh": "差额为线损或未计量负荷。", "en": "Lost, or passes no meter.",
+    }  # fmt: skip
+
+
+def _cost(asked: Period, kwh: float) -> Document:
+    bands = {"peak": 1.02, "flat": 0.64, "valley": 0.31}
+    lines = [
+        {"month": "2026-11", "band": b, "kwh": kwh / 3, "micro": round(kwh / 3 * 1e6), "price": str(p),
+         "amount": f"{kwh / 3 * p:.4f}", "lacking": 0}
+        for b, p in bands.items()
+    ]  # fmt: skip
+    total = sum(float(line["amount"]) for line in lines) + 18_000
+    peak = {
+        "month": "2026-11",
+        "peak_kw": 468.75,
+        "at_ms": asked.start_ms,
+        "price": "38.4",
+        "amount": "18000",
+        "capacity": None,
+    }
+    return {
+        "currency": "CNY", "status": "declared", "document": "contract 2026-031", "complete": True,
+        "total": f"{total:.2f}", "total_exact": f"{total:.4f}", "energy": "0", "earned": "3.77", "faults": [],
+        "bands": [{"band": x["band"], "kwh": x["kwh"], "amount": f"{float(x['amount']):.2f}"} for x in lines],
+        "lines": lines, "demand": [peak],
+    }  # fmt: skip
+
+
+def indicators(asked: Period) -> Document:
+    """Every ratio of the cards; heat recovery is one that cannot be told."""
+    made = {name: _indicator(name, value, unit, None) for name, (value, unit) in RATIOS.items()}
+    why = named(("没有余热计量。", "No recovered heat is metered."))
+    return {
+        "period": period(asked),
+        "indicators": {**made, "heat_recovery_share": _indicator("heat_recovery_share", None, "%", why)},
+    }
+
+
+def _indicator(name: str, value: float | None, unit: str, why: Document | None) -> Document:
+    return {
+        "id": name, "value": value, "unit": unit, "status": "none", "reason": why, "doubt": None, "note": None,
+        "coverage": 0.994, "parts": {}, "inputs": ["generation"], "scale": None,
+    }  # fmt: skip
+
+
+def entries(now: int) -> list[Document]:
+    """A meter that was exchanged, and a bill beside what the meter says."""
+    span = {"start_ms": now - 9 * 86_400_000, "end_ms": now - 8 * 86_400_000, "at_ms": now - 7 * 86_400_000}
+    one = {**span, "id": "e-1", "kind": "exchange", "who": "Wang Fang", "why": "display broken", "point": "smt",
+           "quantities": ["active_energy_import"]}  # fmt: skip
+    return [one, {**one, "id": "e-2", "kind": "bill", "who": "Li Wei", "why": "bill of October", "point": "grid",
+                  "billed": 351_200.0, "metered": 351_204.5, "unit": "kWh"}]  # fmt: skip
+
+
+def alerts(now: int) -> Document:
+    """Two that fire, one of them acknowledged; one that is over; a receiver that cannot be reached."""
+    switch = _alert("a-2", "silent", "critical", now - 600_000, ("配电室链路 无数据", "Link switchroom: no data"))
+    leak = _alert("a-1", "night-air", "warning", now - 7_200_000, ("夜间用气偏高", "Compressed air at night is high"))
+    switch["members"] = ["m_grid", "m_pv_1", "m_pv_2"]
+    leak["acknowledged"] = {"who": "Wang Fang", "why": "ordered a leak search", "at_ms": now - 3_600_000}
+    past = {**leak, "key": "a-0", "state": "resolved", "resolved_ms": now - 5_000_000, "acknowledged": None}
+    post = {"id": "shift", "channel": "mail", "waiting": 0, "last_sent_ms": now - 590_000, "failing": ""}
+    rule = {"id": "silent", "kind": "absence", "name": named(("无数据", "No data")), "severity": "critical", "firing": 1,
+            "pending": 0, "point": None, "quantity": None}  # fmt: skip
+    return {
+        "now_ms": now, "looked_ms": now - 2_000, "stale": False, "alerts": [switch, leak], "history": [past],
+        "counts": {"firing": 2, "critical": 1, "warning": 1, "info": 0, "acknowledged": 1, "silenced": 0},
+        "rules": [rule, {**rule, "id": "night-air", "kind": "threshold", "severity": "warning", "pending": 1, "firing": 0}],
+        "receivers": [post, {**post, "id": "ops", "channel": "webhook", "waiting": 3, "failing": "timed out"}],
+        "silences": [],
+    }  # fmt: skip
+
+
+def _alert(key: str, rule: str, severity: str, since: int, text: tuple[str, str]) -> Document:
+    return {
+        "key": key, "rule": rule, "kind": "absence", "name": named(("无数据", "No data")), "severity": severity,
+        "state": "firing", "subject": {"id": "link:switchroom", "name": named(("链路 switchroom", "link switchroom"))},
+        "text": named(text), "since_ms": since, "fired_ms": since + 60_000, "resolved_ms": None, "value": 31.2,
+        "limit": 20.0, "unit": "%", "members": [], "acknowledged": None, "silenced": False,
+    }  # fmt: skip
