@@ -1,4 +1,4 @@
-"""Debian's Chromium under Playwright: a tab with its size and looks, what it said, and what it asked the network for."""
+"""Debian's Chromium under Playwright: a tab with its size and looks, what it said, what it asked for."""
 
 import time
 from pathlib import Path
@@ -79,7 +79,7 @@ class Page:
         return self.tab.evaluate(expression)
 
     def until(self, expression: str) -> None:
-        """Wait until an expression holds; Playwright's own waiting evaluates strings, which the content policy forbids."""
+        """Wait until an expression holds; Playwright's own waiting evaluates strings, which the policy forbids."""
         late = time.monotonic() + DEADLINE_S
         while not self.run(f"!!({expression})"):
             if time.monotonic() > late:

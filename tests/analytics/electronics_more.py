@@ -1,4 +1,4 @@
-"""Meter tree, cost, indicators, corrections and alerts of the electronics works, in the shape the page is promised."""
+"""Meter tree, cost, indicators and corrections of the electronics works, in the shape the page is promised."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -127,31 +127,3 @@ def entries(now: int) -> list[Document]:
            "quantities": ["active_energy_import"]}  # fmt: skip
     return [one, {**one, "id": "e-2", "kind": "bill", "who": "Li Wei", "why": "bill of October", "point": "grid",
                   "billed": 351_200.0, "metered": 351_204.5, "unit": "kWh"}]  # fmt: skip
-
-
-def alerts(now: int) -> Document:
-    """Two that fire, one of them acknowledged; one that is over; a receiver that cannot be reached."""
-    switch = _alert("a-2", "silent", "critical", now - 600_000, ("配电室链路 无数据", "Link switchroom: no data"))
-    leak = _alert("a-1", "night-air", "warning", now - 7_200_000, ("夜间用气偏高", "Compressed air at night is high"))
-    switch["members"] = ["m_grid", "m_pv_1", "m_pv_2"]
-    leak["acknowledged"] = {"who": "Wang Fang", "why": "ordered a leak search", "at_ms": now - 3_600_000}
-    past = {**leak, "key": "a-0", "state": "resolved", "resolved_ms": now - 5_000_000, "acknowledged": None}
-    post = {"id": "shift", "channel": "mail", "waiting": 0, "last_sent_ms": now - 590_000, "failing": ""}
-    rule = {"id": "silent", "kind": "absence", "name": named(("无数据", "No data")), "severity": "critical", "firing": 1,
-            "pending": 0, "point": None, "quantity": None}  # fmt: skip
-    return {
-        "now_ms": now, "looked_ms": now - 2_000, "stale": False, "alerts": [switch, leak], "history": [past],
-        "counts": {"firing": 2, "critical": 1, "warning": 1, "info": 0, "acknowledged": 1, "silenced": 0},
-        "rules": [rule, {**rule, "id": "night-air", "kind": "threshold", "severity": "warning", "pending": 1, "firing": 0}],
-        "receivers": [post, {**post, "id": "ops", "channel": "webhook", "waiting": 3, "failing": "timed out"}],
-        "silences": [],
-    }  # fmt: skip
-
-
-def _alert(key: str, rule: str, severity: str, since: int, text: tuple[str, str]) -> Document:
-    return {
-        "key": key, "rule": rule, "kind": "absence", "name": named(("无数据", "No data")), "severity": severity,
-        "state": "firing", "subject": {"id": "link:switchroom", "name": named(("链路 switchroom", "link switchroom"))},
-        "text": named(text), "since_ms": since, "fired_ms": since + 60_000, "resolved_ms": None, "value": 31.2,
-        "limit": 20.0, "unit": "%", "members": [], "acknowledged": None, "silenced": False,
-    }  # fmt: skip

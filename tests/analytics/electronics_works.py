@@ -166,9 +166,6 @@ class Works:
     def indicators(self, period: str) -> Document:
         return more.indicators(calendar.parse(period, calendar.ZoneInfo("Asia/Shanghai")))
 
-    def alerts(self) -> Document:
-        return more.alerts(self.now())
-
     def score(self, standard: str | None) -> Document:
         return documents.score(standard)
 

@@ -99,6 +99,7 @@ export class Live {
     this.stream = new EventSource("api/v1/stream");
     this.stream.addEventListener("live", (event) => this.take(JSON.parse(event.data)));
     this.stream.addEventListener("beat", (event) => this.hear(JSON.parse(event.data).now_ms));
+    this.stream.addEventListener("alerts", () => again("alerts"));
     this.stream.addEventListener("trouble", (event) => {
       this.hear(null);
       this.phase = "offline";
