@@ -57,7 +57,8 @@ def client(works: Held) -> Iterator[TestClient]:
 DOCUMENTS = {
     "site": "id name timezone grid points origin languages",
     "live": "now_ms points flow",
-    "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside uncertainty entries",
+    "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside "
+    "uncertainty entries",
     "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
     "matching?period=2026-11": "site period annual_match hourly_match cfe_score coverage heat_map",
     "tree?period=2026-11": "site period settled_until_ms provisional nodes fit sankey cost uncertainty areas",
