@@ -12,6 +12,7 @@ from analytics.balance import Balance
 from analytics.factors import EmissionFactor, FactorTable, Gas, Refusal
 from analytics.flows import Flow, Flows
 from analytics.measures import Measure
+from analytics.targets import Target
 from analytics.terms import Sentence, Status, joined, weakest
 from metering.period import fiscal_year, from_ms, year
 from metering.reading import SeriesKey
@@ -67,16 +68,6 @@ class Evidence:
     def holds(self, today: date) -> bool:
         """Whether it is in force on a day."""
         return self.valid_from <= today and (self.expires is None or today < self.expires)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """An absolute target for scope 1 + 2 [tCO2e]."""
-
-    base_year: int
-    base_t: float
-    year: int
-    target_t: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from analytics.indicator_inputs import (
     LeakTest,
     Order,
     Scale,
-    Target,
 )
+from analytics.targets import Target
 
 __all__ = [
     "INDICATORS", "Evidence", "Function", "Gauge", "Indicator", "Inputs", "LeakTest", "Order", "Scale", "Target",

@@ -128,6 +128,8 @@ def absolute_reduction(inputs: Inputs) -> Indicator:
 
 def _reduction(id_: str, inputs: Inputs, fact: str, zh: str, en: str) -> Indicator:
     base = inputs.facts.get(fact)
+    if not base and id_ == "absolute_reduction" and inputs.targets:
+        base = min(inputs.targets, key=lambda t: t.year).base.value  # recalculated by the target's policy
     if not base:
         return unknown(id_, "%", f"未声明{zh}（facts: {fact}）。", f"Not declared: the {en} (facts: {fact}).", (fact,))
     if not inputs.full_year:

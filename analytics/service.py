@@ -25,6 +25,7 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.matching import grid_kg_per_kwh, matched, matching_document
+from analytics.progress import progress
 from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.recorder import Recorder
 from analytics.scope3 import coverage
@@ -231,6 +232,10 @@ class FactoryService:
     def claims(self, period: str | None = None) -> Document:
         """Which labels are earned, and what each of the others lacks."""
         return scores.claimed(self, period)
+
+    def targets(self, year: int | None = None) -> Document:
+        """The months of a year against each target, and the renewable share of the fiscal year."""
+        return progress(self, year)
 
     def inputs(self, found: Account) -> Inputs:
         """What the indicators of an account are computed from."""

@@ -5,11 +5,12 @@ from datetime import date
 from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analytics.factors import EmissionFactor, Gas, Method, Parameter
-from analytics.indicator_inputs import Evidence, LeakTest, Target
+from analytics.indicator_inputs import Evidence, LeakTest
 from analytics.market import QUALITY_CRITERIA, Answer, Credit, Instrument, InstrumentKind
+from analytics.targets import Change, ChangeKind, Target
 from analytics.terms import Status
 from metering.config import ConfigError, Document, Fault, Strict
 
@@ -80,13 +81,51 @@ class EvidenceRow(Strict):
     who: str = ""
 
 
-class TargetRow(Strict):
-    """An absolute target for scope 1 + 2."""
+class ChangeRow(Strict):
+    """Something that would have changed the base year."""
 
+    kind: ChangeKind
+    on: date
+    delta_t: float
+    document: str = ""
+
+
+class PolicyRow(Strict):
+    """When the base year is recalculated."""
+
+    threshold: float = Field(gt=0, le=100)  # [% of the base year]
+    document: str
+
+
+class TargetRow(Strict):
+    """An absolute target for scope 1 + 2, and the way to it."""
+
+    id: str = "target"
     base_year: int
     base_t: float = Field(gt=0)
     year: int
     target_t: float = Field(ge=0)
+    points: dict[int, float] = Field(default_factory=dict)  # year -> [tCO2e]
+    policy: PolicyRow | None = None
+    changes: tuple[ChangeRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _forward(self) -> "TargetRow":
+        if self.year <= self.base_year:
+            raise ValueError(f"the target year {self.year} must lie after the base year {self.base_year}")
+        outside = sorted(y for y in self.points if not self.base_year < y < self.year)
+        if outside:
+            raise ValueError(f"points: {outside[0]} does not lie between {self.base_year} and {self.year}")
+        return self
+
+    def freeze(self) -> Target:
+        """The noun."""
+        policy = self.policy
+        return Target(
+            self.base_year, self.base_t, self.year, self.target_t, self.id, tuple(sorted(self.points.items())),
+            policy.threshold if policy else None, policy.document if policy else "",
+            tuple(Change(c.kind, c.on, c.delta_t, c.document) for c in self.changes),
+        )  # fmt: skip
 
 
 class LeakTestRow(Strict):
@@ -122,8 +161,7 @@ def evidence(rows: Iterable[Mapping[str, Any]], document: Document | None = None
 
 def targets(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[Target, ...]:
     """Absolute targets."""
-    found = checked(rows, TargetRow, document, "targets")
-    return tuple(Target(r.base_year, r.base_t, r.year, r.target_t) for r in found)
+    return tuple(row.freeze() for row in checked(rows, TargetRow, document, "targets"))
 
 
 def leak_tests(rows: Iterable[Mapping[str, Any]], document: Document | None = None) -> tuple[LeakTest, ...]:

@@ -70,4 +70,20 @@ def claim(
         raise typer.Exit(1)
 
 
-COMMANDS = {"score": score, "claim": claim}
+def target(
+    site: SiteFile,
+    year: Annotated[int | None, typer.Option("--year", help="The calendar year; this one by default.")] = None,
+    lang: Language = "en",
+    as_json: AsJson = False,
+) -> None:
+    """On or off track by so many tonnes a month, on the own path and the SBTi line; the fiscal year's green share."""
+    document = _service(site).targets(year)
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+        return
+    from zcf.progress_card import show_progress
+
+    show_progress(document, lang)
+
+
+COMMANDS = {"target": target, "score": score, "claim": claim}

@@ -1,0 +1,124 @@
+"""How a year goes: months against each target's own path and the SBTi line, and the renewable share by fiscal year."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from analytics.factors import Gas, Method
+from analytics.indicators import INDICATORS
+from analytics.site_inputs import targets
+from analytics.standards import Standard
+from analytics.targets import Month, Target, Track, own_path, straight_path, track
+from analytics.terms import Sentence
+from metering import period as calendar
+from metering.period import Period, from_ms
+
+if TYPE_CHECKING:
+    from analytics.service import Account, FactoryService
+
+Document = dict[str, Any]
+NEAR_TERM = "sbti_near_term"
+DAY_MS = 86_400_000
+
+
+def progress(service: "FactoryService", number: int | None = None) -> Document:
+    """Every target of the site in one calendar year, this one by default, and the fiscal year that it ends in."""
+    today = from_ms(service.clock()).astimezone(service.config.zone).date()
+    year = number or today.year
+    months = list(_months(service, year, today))
+    aims = targets(service.config.file.targets, service.config.document)
+    rate = _rate(service.standards[NEAR_TERM])
+    return {
+        "year": year, "today": today.isoformat(), "rate_percent_a_year": rate,
+        "targets": [_target(t, year, months, rate) for t in aims],
+        "fiscal_year": _fiscal(service, today),
+    }  # fmt: skip
+
+
+def _rate(standard: Standard) -> float:
+    """The yearly reduction that SBTi asks for, from its data file [%]."""
+    found = next(c for c in standard.criteria if c.indicator == "target_annual_reduction")
+    return float(found.thresholds[0].value)
+
+
+def _months(service: "FactoryService", year: int, today: date) -> Iterator[Month]:
+    zone = service.config.zone
+    whole = calendar.year(year, zone)
+    for number in range(1, 13):
+        if date(year, number, 1) > today:
+            return
+        found = service.account(f"{year}-{number:02}")
+        yield _month(found, whole, service.clock())
+
+
+def _month(found: "Account", whole: Period, now_ms: int) -> Month:
+    """A month that is over needs all of its quarter-hours, the running one those that are settled."""
+    span, flows = found.period, found.flows
+    end_ms = span.end_ms if span.end_ms <= now_ms else found.settled_until_ms or 0
+    due = flows.start_ms < end_ms
+    year_days = round((whole.end_ms - whole.start_ms) / DAY_MS)
+    metered = {point for point, _ in flows.series}
+    silent = [f for f in found.balance.faults if f.incomplete and f.point not in metered]
+    gaps = [bool((due & ~flow.known).any()) for flow in (flows.consumption, *(a.flow for a in flows.activities))]
+    days = float(due.sum()) / 96
+    if silent or any(gaps) or not due.any():
+        why = Sentence("该月数据不完整，不作判断。", "A part of the month is not known: nothing is said about it.")
+        return Month(span.label, days, year_days, None, silent[0].sentence if silent and due.any() else why)
+    return Month(span.label, days, year_days, found.balance.kg(Gas.CO2E, method=Method.MARKET_BASED) / 1000)
+
+
+def _target(target: Target, year: int, months: list[Month], rate: float) -> Document:
+    base = target.base
+    paths = {"own": own_path(target, year), "sbti": straight_path(target, rate, year)}
+    return {
+        "id": target.id, "base_year": target.base_year, "base_t": base.value, "base_declared_t": base.declared,
+        "recalculation": {"share_percent": base.share, "threshold_percent": target.threshold,
+                          "document": target.policy, **base.says.both()},
+        "year": target.year, "target_t": target.target_t * target.scale,
+        "paths": {name: _track(track(yearly, months)) for name, yearly in paths.items()},
+    }  # fmt: skip
+
+
+def _track(one: Track) -> Document:
+    return {
+        "allowed_t": one.yearly, "over_t": one.over, "on_track": one.on_track, **_words(one).both(),
+        "months": [
+            {"label": m.label, "days": m.days, "allowed_t": may, "actual_t": m.actual, "over_t": over,
+             "why": m.why.both() if m.why else None}
+            for m, may, over in one.months
+        ],
+    }  # fmt: skip
+
+
+def _words(one: Track) -> Sentence:
+    if one.over is None:
+        return Sentence("没有完整月份，无法判断。", "No month is known: on or off track cannot be said.")
+    count = sum(over is not None for _, _, over in one.months)
+    size = f"{abs(one.over):,.1f} t"
+    if one.over <= 0:
+        en = f"On track: {size} under the path in {count} months."
+        return Sentence(f"达标，{count} 个月合计低于路径 {size}。", en)
+    return Sentence(f"偏离，{count} 个月合计超出路径 {size}。", f"Off track by {size} in {count} months.")
+
+
+def _fiscal(service: "FactoryService", today: date) -> Document:
+    """Physical and contractual renewable share of the running fiscal year, and of the part of it that is known."""
+    site = service.config.site
+    number = today.year + (site.fiscal_year_start > 1 and today.month >= site.fiscal_year_start)
+    span = calendar.fiscal_year(number, site.fiscal_year_start, site.zone)
+    found = service.account(span.label)
+    known = service.scored()
+    within = known if span.start_ms <= known.period.start_ms else found
+    return {
+        "label": span.label, "start_ms": span.start_ms, "end_ms": span.end_ms,
+        "to_date": _shares(service, found), "known": {"period": within.period.label, **_shares(service, within)},
+    }  # fmt: skip
+
+
+def _shares(service: "FactoryService", found: "Account") -> Document:
+    inputs = service.inputs(found)
+    told: Document = {}
+    for name in ("renewable_share_physical", "renewable_share_contractual"):
+        one = INDICATORS[name](inputs)
+        told[name] = {"value": one.value, "unit": one.unit, "reason": one.reason.both() if one.reason else None}
+    return told
