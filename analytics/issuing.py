@@ -1,6 +1,6 @@
 """What a bundle of one site and period holds: the facts, the files, and the figures issued from them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ README = """What this is: everything that the figures in issued/ rest on.
 
 issued/balance.json     the balance as it was issued: every line, totals, energies (CO2 alone; CO2e lines: co2e.json)
 issued/closing-N.json   the month as it was closed, if it was
+report/                 the report as it was handed out; every figure in its JSON is compared with the balance
 site.yaml               the meter tree and what the site declared
 readings/P/Q.csv.gz     register readings of point P, quantity Q: time [ms since 1970 UTC], value [1e-6 of the unit],
                         quality (0 good, 1 substituted, 2 questionable, 3 invalid); for amounts the end of their span
@@ -31,8 +32,11 @@ over it, a kilogram is activity x factor; `recompute` in each line holds both ex
 """
 
 
-def issue(service: FactoryService, period: str) -> bytes:
-    """The bundle of a period as known now; ValueError where the store's results are not what its readings give."""
+def issue(service: FactoryService, period: str, report: Mapping[str, bytes] | None = None) -> bytes:
+    """The bundle of a period as known now, with the files of its report.
+
+    ValueError where the store's results are not what its readings give.
+    """
     at_ms = service.clock()
     fresh, recorder = recorded(service, at_ms)
     issued = issued_documents(fresh, period)
@@ -44,7 +48,8 @@ def issue(service: FactoryService, period: str) -> bytes:
     for one in closings(service.results, label):
         texts[f"issued/closing-{one['number']}.json"] = fingerprint.canonical(one)
     members = {
-        **readings_members(recorder), **dict(_files(DATA)), **texts, "README.txt": README.encode(),
+        **readings_members(recorder), **dict(_files(DATA)), **texts,
+        **{f"report/{name}": data for name, data in (report or {}).items()}, "README.txt": README.encode(),
         "site.yaml": service.config.path.read_bytes(),
     }  # fmt: skip
     about = {"site": fresh.config.site.id, "period": label, "as_of_ms": at_ms, "code": fingerprint.code()}

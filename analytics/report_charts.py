@@ -1,5 +1,6 @@
 """Drawings of a report as SVG: bars over time, scopes by method with their intervals. Colour means carrier, no more."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -38,8 +39,16 @@ class Row:
 def columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, caption: Sentence) -> Chart:
     """Stacked bars over days or months; a slot of which something is not known is hatched."""
     known = [sum(one.values[i] or 0.0 for one in layers) for i in range(len(labels))]
-    top = max(known, default=0.0) or 1.0
+    top = _round_up(max(known, default=0.0) or 1.0, unit)
     return Chart({lang: _columns(labels, layers, unit, top, lang) for lang in LANGS}, caption)
+
+
+def _round_up(top: float, unit: str) -> float:
+    """The next value whose quarters are round numbers in the unit it is read in."""
+    number, by = scaled(top, unit)[0], scaled(top, unit)[0] / top
+    size = 10.0 ** math.floor(math.log10(number))
+    steps = (1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 6.0, 8.0)
+    return next((m for m in steps if m * size >= number), 10.0) * size / by
 
 
 def _columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, top: float, lang: str) -> str:
@@ -63,7 +72,7 @@ def _grid(top: float, scale: float, unit: str) -> list[str]:
     drawn = []
     for part in range(5):
         value, y = top * part / 4, HEIGHT - BOTTOM - top * part / 4 * scale
-        number = digits(value * scaled(top, unit)[0] / top)
+        number = f"{value * scaled(top, unit)[0] / top:,.4g}"
         drawn.append(f'<line class="rule" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH}" y2="{y:.1f}"/>')
         drawn.append(_text(LEFT - 6, y + 4, number, "axis end"))
     return [*drawn, _text(LEFT - 6, 10, printed_unit(scaled(top, unit)[1]), "axis end")]

@@ -71,23 +71,21 @@ def _way(one: Document, currency: str) -> tuple[Cell, ...]:
 
 def risk(facts: Facts) -> Chapter:
     """What may turn out otherwise: criteria, numbers of weak status, data, meters."""
-    gates = tuple(
-        j for s in facts.scores.values() for j in part.judgements(s) if j.outcome != "MET" and j.figure.unit != "bool"
-    )
+    failed = tuple(j for s in facts.scores.values() for j in part.judgements(s) if j.outcome == "NOT_MET")
     return Chapter("3", S("风险", "Risk"), (
         Text(S("哪些要求尚未满足或无法判定，哪些数字依据不足，哪些数据或表计存疑。",
                ("Criteria that are not met or cannot be told, numbers of weak standing, data and meters in doubt."))),
         *part.shortcomings(facts), weak_table(facts), part.suspects_table(facts), part.lacking_table(facts),
-        Verdicts(S("未满足或无法判定的指标", "Indicators not met or undetermined"), _once(gates)),
+        Verdicts(S("未满足的要求（无法判定的见附录 C）", "Criteria not met (undetermined: annex C)"), _once(failed)),
     ))  # fmt: skip
 
 
 def weak_table(facts: Facts) -> Table:
     """Lines that rest on a factor from memory or assumed: their share of the gross total."""
-    total = facts.balance["totals"]["total_lb"]["co2_only"]
     body: list[tuple[Cell, ...]] = []
-    for line in facts.balance["lines"]:
+    for line in facts.lines:
         if Status(line["status"]).weak:
+            total = facts.balance["totals"]["total_mb" if line["method"] == "MB" else "total_lb"][line["gas"]]
             share = 100 * line["kg"] / total if total else None
             body.append((sentence(line["name"]), same(line["factor"]["id"]), Tag(line["status"]),
                          Figure(NOTHING, share, "%")))  # fmt: skip
@@ -100,7 +98,7 @@ def metrics(facts: Facts) -> Chapter:
     """The figures themselves: emissions, energy, what stands beside, targets, scorecards."""
     return Chapter("4", S("指标与目标", "Metrics and targets"), (
         part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.beside_table(facts),
-        part.energy_table(facts), targets_table(facts), *(part.scorecard(s) for s in facts.scores.values()),
+        part.energy_table(facts), targets_table(facts), part.scores_table(facts),
     ))  # fmt: skip
 
 
@@ -136,6 +134,9 @@ def annexes(facts: Facts) -> Iterator[Chapter]:
         part.lines_table(facts.co2e, "lines_co2e", S("CO₂e", "CO₂e")), part.factors_table(facts),
     ))  # fmt: skip
     yield Chapter("B", S("附录 B：计量", "Annex B: metering"), (part.nodes_table(facts), how_to_check(facts)))
+    yield Chapter(
+        "C", S("附录 C：逐条结论", "Annex C: every verdict"), tuple(map(part.scorecard, facts.scores.values()))
+    )
 
 
 def how_to_check(facts: Facts) -> Text:

@@ -20,7 +20,7 @@ from analytics.report_parts import (
     sentence,
 )
 from analytics.report_words import CATEGORY, METHOD, both_moments
-from analytics.terms import Sentence
+from analytics.terms import Sentence, Status, weakest
 
 Document = Mapping[str, Any]
 S = Sentence
@@ -42,7 +42,8 @@ def totals_table(facts: Facts) -> Table:
     for name, (label, _, _) in TOTALS.items():
         strong = name.startswith("total")
         one, other = facts.total(name, strong=strong), facts.total(name, "co2e", strong=strong)
-        body.append((label, one, other, Tag(one.status), same(one.ref)))
+        status = weakest((Status(one.status), Status(other.status))).value
+        body.append((label, one, other, Tag(status), same(one.ref)))
     heads = (S("项目", "Item"), same("tCO₂"), same("tCO₂e"), STATUS_HEAD, FIGURE_HEAD)
     return Table("totals", S("排放总量", "Emission totals"), heads, tuple(body))
 
@@ -221,12 +222,30 @@ def scorecard(score: Document) -> Verdicts:
     return Verdicts(sentence(head["name"]), judgements(score), sentence(score["label"]) + same(head["note"]))
 
 
+def scores_table(facts: Facts) -> Table:
+    """How many criteria of each standard are met; no score, and thresholds that are assumed counted apart."""
+    heads = (S("标准", "Standard"), S("满足", "Met"), S("未满足", "Not met"), S("无法判定", "Undetermined"),
+             S("单独计数", "Counted apart"), S("门", "Gates"))  # fmt: skip
+    body = tuple(_score(one) for one in facts.scores.values())
+    return Table(
+        "scores", S("对照标准（自评估，不打总分）", "Against standards: self-assessment, no overall score"), heads, body
+    )
+
+
+def _score(one: Document) -> tuple[Cell, ...]:
+    counts, apart = one["counts"], sum(one["counts_apart"].values())
+    gates = S("全部通过", "all open") if one["gates_open"] else S("未全部通过", "not all open")
+    told = (Figure(NOTHING, counts[name], "count") for name in ("MET", "NOT_MET", "UNDETERMINED"))
+    return (sentence(one["standard"]["name"]), *told, Figure(NOTHING, apart, "count"), gates)
+
+
 def nodes_table(facts: Facts) -> Table:
     """Whether the meters below each meter add up."""
-    heads = (S("节点", "Node"), S("流入", "In"), S("下级合计", "Below"), S("差额", "Rest"), S("结论", "Finding"))
+    heads = (S("节点", "Node"), S("流入", "In"), S("下级合计", "Below"), S("差额", "Rest"), S("允差 ±", "Tolerance ±"),
+             S("结论", "Finding"))  # fmt: skip
     body = tuple(
         (sentence(n["name"]), Figure(NOTHING, n["inflow"], n["unit"]), Figure(NOTHING, n["metered"], n["unit"]),
-         Figure(NOTHING, n["residual"], n["unit"], half=n["tolerance"]), S(n["zh"], n["en"]))
+         Figure(NOTHING, n["residual"], n["unit"]), Figure(NOTHING, n["tolerance"], n["unit"]), S(n["zh"], n["en"]))
         for n in facts.tree["nodes"]
     )  # fmt: skip
     return Table("nodes", S("表计树闭合", "Does the meter tree close"), heads, body)
@@ -242,11 +261,13 @@ def suspects_table(facts: Facts) -> Table:
 
 def measures_table(facts: Facts) -> Table:
     """What the site declares it could do."""
-    heads = (S("措施", "Measure"), S("每年效果", "Effect a year"), S("投资", "Outlay"), S("依据文件", "Document"))
+    heads = (S("措施", "Measure"), S("每年效果", "Effect a year"), S("投资", "Outlay"), S("单价", "Price"),
+             S("依据文件", "Document"))  # fmt: skip
     currency = facts.site.get("currency", "CNY")
     body = tuple(
         (sentence(m["name"]), Figure(NOTHING, m["saving"], m["unit"]) if m["saving"] else None,
-         Figure(NOTHING, m["cost"], currency), same(m["document"]))
+         Figure(NOTHING, m["cost"], currency) if m["cost"] else None,
+         Figure(NOTHING, m["price"], f"{currency}/{m['unit']}") if m["price"] else None, same(m["document"]))
         for m in facts.measures
     )  # fmt: skip
     return Table("measures", S("本厂登记的减排措施", "Measures the site declares"), heads, body,

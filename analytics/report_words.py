@@ -38,7 +38,16 @@ METHOD: Mapping[str, Sentence] = {
     "-": Sentence("两法相同", "both"),
 }
 _LARGE = {"kWh": (10_000, 1000, "MWh"), "kgCO2": (0, 1000, "tCO2"), "kgCO2e": (0, 1000, "tCO2e")}
-_PRINTED = {"tCO2": "tCO₂", "tCO2e": "tCO₂e", "kgCO2": "kgCO₂", "kgCO2e": "kgCO₂e", "m3": "m³", "1": "", "bool": ""}
+_PRINTED = {
+    "tCO2": "tCO₂",
+    "tCO2e": "tCO₂e",
+    "kgCO2": "kgCO₂",
+    "kgCO2e": "kgCO₂e",
+    "m3": "m³",
+    "1": "",
+    "bool": "",
+    "count": "",
+}
 
 
 def scaled(value: float, unit: str) -> tuple[float, str]:
@@ -52,10 +61,11 @@ def printed_unit(unit: str) -> str:
     return _PRINTED.get(unit, unit.replace("CO2", "CO₂").replace("m3", "m³"))
 
 
-def digits(value: float) -> str:
+def digits(value: float, fewest: int = 4) -> str:
     """Four significant digits at least, all whole digits, thousands apart; a true minus sign."""
     size = abs(value)
-    places = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3
+    whole = len(str(int(size))) if size >= 1 else 1
+    places = max(0, fewest - whole)
     text = f"{size:,.{places}f}" if size >= 1e-3 or size == 0 else f"{size:.3g}"
     return f"−{text}" if value < 0 and any(c not in "0.," for c in text) else text
 
@@ -65,7 +75,7 @@ def shown(value: float | None, unit: str) -> tuple[str, str]:
     if value is None:
         return "—", printed_unit(scaled(math.inf, unit)[1])
     number, name = scaled(value, unit)
-    return digits(number), printed_unit(name)
+    return f"{value:,.0f}" if unit == "count" else digits(number), printed_unit(name)
 
 
 def interval(value: float | None, half: float | None, unit: str) -> str:
@@ -74,7 +84,7 @@ def interval(value: float | None, half: float | None, unit: str) -> str:
         return ""
     number, name = scaled(value, unit)
     part = half * (number / value) if value else half
-    share = f" ({100 * half / abs(value):.2g} %)" if value else ""
+    share = f" ({digits(100 * half / abs(value), 2)} %)" if value and half < abs(value) else ""
     return f"± {digits(part)} {printed_unit(name)}{share}"
 
 

@@ -69,7 +69,8 @@ def measures(config: SiteConfig) -> list[Document]:
     """The measures of the site file, as declared."""
     return [
         {"name": {"zh": m["id"], "en": m["id"], **m.get("name", {})}, "saving": m.get("saving"),
-         "unit": m.get("unit", "kWh"), "cost": float(m.get("cost", 0)), "document": m.get("document", "")}
+         "unit": m.get("unit", "kWh"), "cost": float(m.get("cost", 0)),
+         "price": float(m.get("price", 0)), "document": m.get("document", "")}
         for m in config.file.measures
     ]  # fmt: skip
 

@@ -22,6 +22,7 @@ from zcf.commands import (
     matching,
     measurements,
     processes,
+    reports,
     scoring,
 )
 from zcf.supervisor import ChildError, die_with_parent
@@ -53,7 +54,7 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, delivery, bringing, answers, matching, scoring, closing):
+for room in (demonstration, commissioning, processes, delivery, bringing, answers, matching, scoring, closing, reports):
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")

@@ -77,6 +77,24 @@ def _figures(bundle: Bundle) -> Iterator[Check]:
     for name, document in found.items():
         issued = bundle.json(f"issued/{name}")
         yield from (Check(f"{name}: {path}", *found_pair) for path, *found_pair in _pairs(issued, document))
+    yield from _reported(bundle, known_figures(found))
+
+
+def _reported(bundle: Bundle, known: Mapping[str, Any]) -> Iterator[Check]:
+    """Every figure that a report in the bundle states, against the balance computed again."""
+    for name in sorted(bundle.members):
+        if name.startswith("report/") and name.endswith(".json"):
+            for figure, value in sorted(bundle.json(name)["figures"].items()):
+                found = known.get(figure)
+                yield Check(f"{name}: {figure}", figure in known and _same(value, found), value, found)
+
+
+def known_figures(found: Mapping[str, Document]) -> Document:
+    """Every figure of a balance by the name that `zcf explain` takes."""
+    balance = found["balance.json"]
+    totals = {f"{name}.{gas}": value for name, of in balance["totals"].items() for gas, value in of.items()}
+    lines = {line["id"]: line["kg"] for line in (*balance["lines"], *found["co2e.json"]["lines"])}
+    return {**totals, **lines, **balance["energy"]}
 
 
 def recomputed(bundle: Bundle) -> dict[str, Document]:

@@ -178,28 +178,4 @@ def verify(
     raise typer.Exit(0 if found.passed else 1)
 
 
-def report(
-    site: SiteFile,
-    period: SpanOf = "month",
-    bundle: Annotated[Path | None, typer.Option("--bundle", help="Where the bundle goes.", show_default=False)] = None,
-    format_: Annotated[str, typer.Option("--format", help="json")] = "json",
-) -> None:
-    """Issue a period's figures: with --bundle everything they rest on in one file that anyone can verify."""
-    from analytics.issuing import issue
-
-    if format_ != "json":
-        raise typer.BadParameter(f"{format_!r} is not known; one of: json", param_hint="--format")
-    service = _service(site)
-    try:
-        if bundle is not None:
-            data = issue(service, period)
-            partial = bundle.with_name(bundle.name + ".part")
-            partial.write_bytes(data)
-            partial.replace(bundle)
-        document = service.balance(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
-    print(json.dumps(document, ensure_ascii=False))
-
-
-COMMANDS = {"close": close, "explain": explain, "report": report, "verify": verify}
+COMMANDS = {"close": close, "explain": explain, "verify": verify}

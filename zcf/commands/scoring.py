@@ -11,6 +11,7 @@ from zcf.commands.answers import AsJson, Language, SiteFile, _service
 if TYPE_CHECKING:
     from analytics.service import FactoryService
 
+
 def score(
     site: SiteFile,
     standard: Annotated[str | None, typer.Option("--standard", help="A standard's id; else the site's first.")] = None,
