@@ -22,11 +22,16 @@ class Silence:
 
     def __init__(self) -> None:
         self._zero: dict[tuple[int, str], bool] = {}  # by group and kind
+        self._kinds: dict[int, frozenset[str]] = {}  # by group: what its quantities say, worked out once
 
     def broken(self, group: int, quantities: Iterable[str], words: Sequence[bytes]) -> bool:
         """True where this answer is all zeros and nothing the device last said speaks against its being lost."""
         zero = not any(map(any, words))
-        for kind in {_kind(quantity) for quantity in quantities} - {""}:
+        if group not in self._kinds:
+            self._kinds[group] = frozenset(map(_kind, quantities)) - {""}
+        for kind in self._kinds[group]:
             self._zero[group, kind] = zero
+        if not zero:
+            return False
         kinds = {kind for _, kind in self._zero}
-        return zero and kinds == {"mains", "energy"} and all(self._zero.values())
+        return kinds == {"mains", "energy"} and all(self._zero.values())

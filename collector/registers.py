@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from collector.bulk import bulk
 from collector.conversion import complaint, converter
 from collector.datatypes import DATA_TYPES, Number, arranged
 from collector.encoding import encoder, exponent_for
@@ -49,6 +50,7 @@ class Decoder:
         self._structs = tuple(_struct(i, block, self.places) for i, block in enumerate(self.blocks))
         both = list(zip(self.fields, self._slots, strict=True))
         self._converts = tuple(converter(field, slots) for field, slots in both)
+        self._bulk = bulk(self.fields, self._slots, self._converts)
         self._encodes = tuple(encoder(f, slots, c) for (f, slots), c in zip(both, self._converts, strict=True))
         self._exponents = [(i, s[1], exponent_for(f)) for i, (f, s) in enumerate(both) if f.exponent]
         nominal = {s[1]: f.nominal for f, s in both if f.exponent}
@@ -65,6 +67,8 @@ class Decoder:
     def decode(self, words: Sequence[bytes]) -> Decoded:
         """The values in one poll's registers, one bytes object a block; struct.error where a length is wrong."""
         raw = self._raw(words)
+        if self._bulk is not None and (all_good := self._bulk.values(raw)) is not None:
+            return Decoded(all_good, ())
         values = tuple([convert(raw) for convert in self._converts])
         if None not in values:
             return Decoded(values, ())

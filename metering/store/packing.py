@@ -57,6 +57,12 @@ def dump_group(group: PollGroup) -> str:
     }, separators=(",", ":"), sort_keys=True)  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
+def packing_of(text: str) -> Packing:
+    """The layout of a group as it is stored."""
+    return Packing(load_group(text))
+
+
 @lru_cache(maxsize=4096)  # the live page asks for the same groups every second
 def load_group(text: str) -> PollGroup:
     """The inverse of dump_group."""

@@ -21,7 +21,7 @@ from metering.reading import (
 )
 from metering.store import Changes
 from metering.store.columns import Row, bracketed, from_rows
-from metering.store.packing import Packing, load_group
+from metering.store.packing import Packing, load_group, packing_of
 from metering.store.readings import FORMAT, load_info, readings_path
 from metering.store.sqlite import snapshot
 
@@ -125,7 +125,7 @@ class ReadingsReader:
         """The next polls after a sequence number, in order."""
 
         def work(db: sqlite3.Connection) -> list[StoredPoll]:
-            packings = {n: Packing(g) for n, g in _groups(db).items()}
+            packings = {n: packing_of(text) for n, text in db.execute("SELECT id, definition FROM poll_group")}
             sql = "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words,quality FROM poll WHERE seq>? ORDER BY seq LIMIT ?"
             return [
                 StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words, quality)

@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.harness.judge import judged, report, show
@@ -17,7 +19,7 @@ from tests.harness.plan import make_plan
 from tests.harness.record import now_ms
 from tests.harness.stage import Stage
 from tests.harness.subject import ROOT
-from tests.harness.tiers import TIERS, Tier, order
+from tests.harness.tiers import MUTANTS, SOUND, TIERS, Tier, mutant_tier, order
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/bin"
 
@@ -70,6 +72,41 @@ def settle(folder: Path, mutant: str) -> None:
         say(done.stderr[-500:])
 
 
+def one_mutant(folder: Path, name: str, seed: int) -> int:
+    """Play one mutant; 0 where what should turn red did, and for the sound product where all is green."""
+    asyncio.run(play(folder, mutant_tier(name), seed, "" if name == SOUND else name))
+    settle(folder, name)
+    checks = judged(folder, ())
+    report(folder, checks)
+    failed = show(checks)
+    if name == SOUND:
+        return failed
+    broken = [check.name for check in checks if not check.passed]
+    return int(not any(check.startswith(f"{one} ") for check in broken for one in MUTANTS[name][1]))
+
+
+def all_mutants(folder: Path, seed: int) -> int:
+    """The sound product and every mutant, as many at a time as there are processors; how many were not told apart."""
+
+    def told_apart(name: str) -> bool:
+        words = ["--mutant", name, "--seed", str(seed), "--keep", str(folder / name)]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.harness", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        right = done.returncode == 0
+        colour = "green" if right == (name == SOUND) else "red"
+        print(f"{'ok  ' if right else 'FAIL'} {name}: {colour}", flush=True)
+        print("".join(f"       {line}\n" for line in done.stdout.splitlines() if "FAIL" in line), end="", flush=True)
+        if not right:
+            print(done.stdout[-3000:] + done.stderr[-2000:], flush=True)
+        return right
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = list(pool.map(told_apart, [SOUND, *MUTANTS]))
+    print(f"{sum(found)} passed, {len(found) - sum(found)} failed", flush=True)
+    return found.count(False)
+
+
 def run(folder: Path, tier: Tier, seed: int, mutant: str = "") -> int:
     """Play, judge, report; how many checks failed."""
     must = asyncio.run(play(folder, tier, seed, mutant))
@@ -87,12 +124,18 @@ def main() -> int:
     words = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
     words.add_argument("--tier", choices=sorted(TIERS), default="smoke")
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--mutants", action="store_true", help="the sound product green, and every mutant red")
+    words.add_argument("--mutant", choices=[SOUND, *MUTANTS], help="one of them")
     words.add_argument("--keep", type=Path, help="keep the evidence in this folder")
     asked = words.parse_args()
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="zcf-harness-"))
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"tier {asked.tier}, seed {asked.seed}", flush=True)
     try:
+        if asked.mutants:
+            return min(all_mutants(folder, asked.seed), 1)
+        if asked.mutant:
+            return min(one_mutant(folder, asked.mutant, asked.seed), 1)
+        print(f"tier {asked.tier}, seed {asked.seed}", flush=True)
         return min(run(folder, TIERS[asked.tier], asked.seed), 1)
     finally:
         if not asked.keep:

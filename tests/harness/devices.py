@@ -30,19 +30,19 @@ class Device:
         return data[2 * (address - first) : 2 * (address - first + count)]
 
     def _area(self, function: int, address: int, count: int) -> tuple[int, bytes] | None:
-        areas = {3: ((0, 6, self._gauges), (600, 604, self._more)), 4: ((100, 108, self._energy),)}
-        for first, end, make in areas.get(function, ()):
-            if first <= address and address + count <= end:
+        for first, end, make in ((0, 8, self._gauges), (600, 608, self._more), (100, 108, self._energy)):
+            if function == 3 and first <= address and address + count <= end:
                 return first, make()
         return None
 
     def _gauges(self) -> bytes:
         n = self.number
         frequency = struct.pack(">f", 50 + (n % 64) / 128)
-        return struct.pack(">Ihh", n, 2300 + n % 50, 2310 - n % 40) + frequency[2:] + frequency[:2]
+        voltages = struct.pack(">hh", 2300 + n % 50, 2310 - n % 40)
+        return struct.pack(">I", n) + voltages + frequency[2:] + frequency[:2] + struct.pack(">i", -n)
 
     def _more(self) -> bytes:
-        return struct.pack(">Ii", self.number, 1000 + self.number % 5000)
+        return struct.pack(">Iiii", self.number, 1000 + self.number % 5000, -self.number, 7)
 
     def _energy(self) -> bytes:
         for index in range(3):
@@ -93,7 +93,7 @@ class Server:
         tid = tid if device.plan.tid == "honest" else 0
         if words is None:
             return struct.pack(">HHHBBB", tid, 0, 3, unit, function | 0x80, 2)
-        counted = {"true": list(device.true)} if function == 4 else {}
+        counted = {"true": list(device.true)} if address < 108 and address + count > 100 else {}
         self._record.write(
             "truth", t=now_ms(), d=device.name, fc=function, a=address, c=count, w=words.hex(), **counted
         )

@@ -10,16 +10,20 @@ CADENCE_MS = {"power": 1000, "energy": 2000}
 
 # (quantity, class, function, address, type, numerator, denominator, unit): the value in the quantity's own unit is
 # raw x numerator / denominator x (what the unit is worth). The judge reads registers by this table and nothing else.
+# Three blocks of one length under one function: by its form an answer to one would do for any other.
 REGISTERS = (
     ("active_power", "power", 3, 0, "uint32", 1, 1, "W"),  # the number of the answer: every answer is unlike any other
     ("voltage_l1", "power", 3, 2, "int16", 1, 10, "V"),
     ("voltage_l2", "power", 3, 3, "int16", 1, 10, "V"),
     ("frequency", "power", 3, 4, "float32-CDAB", 1, 1, "Hz"),
+    ("current_n", "power", 3, 6, "int32", 1, 1000, "A"),
     ("reactive_power", "power", 3, 600, "uint32", 1, 1, "var"),  # the number of that answer
     ("current_l1", "power", 3, 602, "int32", 1, 1000, "A"),
-    ("active_energy_import", "energy", 4, 100, "uint32", 1, 1, "Wh"),
-    ("active_energy_export", "energy", 4, 102, "uint64", 1, 3600, "kWh"),
-    ("reactive_energy_import", "energy", 4, 106, "uint32", 1, 1, "varh"),
+    ("current_l2", "power", 3, 604, "int32", 1, 1000, "A"),
+    ("current_l3", "power", 3, 606, "int32", 1, 1000, "A"),
+    ("active_energy_import", "energy", 3, 100, "uint32", 1, 1, "Wh"),
+    ("active_energy_export", "energy", 3, 102, "uint64", 1, 3600, "kWh"),
+    ("reactive_energy_import", "energy", 3, 106, "uint32", 1, 1, "varh"),
 )
 WORTH = {"W": (1, 1000), "var": (1, 1000), "V": (1, 1), "A": (1, 1), "Hz": (1, 1), "Wh": (1, 1000), "varh": (1, 1000),
          "kWh": (1, 1)}  # fmt: skip

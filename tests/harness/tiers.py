@@ -37,6 +37,31 @@ SMOKE = Tier(
 
 TIERS = {"smoke": SMOKE}
 
+# Each mutant: the acts that must find it out, and the invariants of which at least one must then be broken.
+MUTANTS: dict[str, tuple[tuple[Act, ...], tuple[str, ...]]] = {
+    "auto_ack": ((acts.kill,), ("I6",)),
+    "synchronous_normal": ((acts.power_cut,), ("I6", "I7")),
+    "no_drain": ((acts.late_answers,), ("I2",)),
+    "short_reply": ((acts.short_answers,), ("I2",)),
+    "ok_is_delivery": ((acts.portal,), ("I11",)),
+    "drop_on_404": ((acts.no_bucket,), ("I11",)),
+    "drop_batch_on_400": ((acts.poison_lines,), ("I11",)),
+    "float_sums": ((acts.calm,), ("I2", "I5")),
+    "wall_clock": ((acts.clock_back,), ("I1", "I8", "I9")),
+    "retained_counts": ((acts.restart,), ("I3",)),
+    "no_gap_on_restart": ((acts.restart,), ("I1",)),
+    "ack_before_commit": ((acts.stop_and_kill,), ("I6",)),
+    "reset_counts_from_zero": ((acts.resets,), ("I5",)),
+}
+# The product as it is goes through the same acts and must come out green, else the colour of a mutant says nothing.
+SOUND = "none"
+
+
+def mutant_tier(name: str) -> Tier:
+    """A small world and the acts for one mutant; for the sound product, all of them."""
+    every = tuple(dict.fromkeys(act for some, _ in MUTANTS.values() for act in some))
+    return Tier(6, 1, 8, MUTANTS[name][0] if name != SOUND else every, (), drain_s=75 if name == SOUND else 20)
+
 
 def order(tier: Tier, seed: int) -> list[Act]:
     """The acts of a run: the first round as written, later ones shuffled by the seed."""
