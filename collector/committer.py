@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import structlog
 
+from collector.housekeeping import Housekeeping
 from collector.notify import Pulse
+from metering.failpoint import failpoint
 from metering.reading import Poll, PollGap, ValueGap
-from metering.store import StoreError
+from metering.store import StoreError, StoreFullError
 from metering.store.readings import LedgerKey, ReadingsWriter
 
 T = TypeVar("T")
@@ -43,8 +45,9 @@ class Batch:
 class Committer:
     """Takes polls and gaps from any thread, commits them in groups, retries while the store fails."""
 
-    def __init__(self, writer: ReadingsWriter, interval_s: float) -> None:
+    def __init__(self, writer: ReadingsWriter, interval_s: float, house: Housekeeping | None = None) -> None:
         self._writer, self._interval_s = writer, interval_s
+        self._house = house
         self._log = structlog.get_logger("committer")
         self._condition = threading.Condition()
         self._batch = Batch()
@@ -132,6 +135,9 @@ class Committer:
                 time.sleep(wait_s)
                 wait_s = min(2 * wait_s, _RETRY_S[1])
             self._tell(batch)
+            failpoint("told")
+            if self._house is not None:
+                self._house.after_commit(self._writer)
             self._turns += 1
             self._writing = False
 
@@ -147,6 +153,8 @@ class Committer:
         try:
             self._writer.commit(batch.polls, batch.gaps, batch.value_gaps, batch.ledger)
         except StoreError as error:
+            if self._house is not None and isinstance(error, StoreFullError):
+                self._house.relieve(self._writer)
             if not self._failing:
                 self._log.error("store_failing", error=str(error))
             self._failing = True
@@ -173,9 +181,9 @@ class Committer:
 
 
 @contextmanager
-def committing(writer: ReadingsWriter, interval_s: float) -> Iterator[Committer]:
+def committing(writer: ReadingsWriter, interval_s: float, house: Housekeeping | None = None) -> Iterator[Committer]:
     """A committer at work for the length of a block; at its end what is left is committed."""
-    committer = Committer(writer, interval_s)
+    committer = Committer(writer, interval_s, house)
     committer.start()
     try:
         yield committer

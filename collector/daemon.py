@@ -17,6 +17,7 @@ from collector.agent import Collector
 from collector.committer import Committer, committing
 from collector.courier import BadLine
 from collector.forward import ForwardThread, start_forwarding
+from collector.housekeeping import Housekeeping
 from collector.metrics import Sources, TalliedWriter, serving
 from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
 from collector.reconciler import Reconciler, start_reconciling
@@ -144,9 +145,10 @@ def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None
     config = load_site(site)
     links = wire_site(config)
     log_as_json()
+    house = Housekeeping(config.file.store.quota)
     with (
         closing(TalliedWriter(config.store_dir, f"zcf collect {site.name}")) as writer,
-        committing(writer, config.file.store.commit / 1000) as committer,
+        committing(writer, config.file.store.commit / 1000, house) as committer,
         closing(Forwarding(config, committer)) as forwarding,
     ):
         collector = Collector(links, committer, config.site.id)

@@ -12,6 +12,8 @@ from metering.config import Strict
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h|d)")
 _SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "min": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
+_SIZE = re.compile(r"([0-9]{1,9})\s*(MB|MiB|GB|GiB)")
+_BYTES = {"MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 
 
@@ -24,6 +26,14 @@ def duration_ms(text: Any) -> int:
     if ms.denominator != 1 or ms <= 0:
         raise ValueError(f"duration {text!r} must be a whole positive number of milliseconds")
     return int(ms)
+
+
+def size_bytes(text: Any) -> int:
+    """An amount of data as people write it ("4GB", "500 MB", "1GiB") in bytes."""
+    found = _SIZE.fullmatch(str(text).strip())
+    if not found or not int(found[1]):
+        raise ValueError(f"cannot read size {text!r}; write 500MB, 4GB or 1GiB")
+    return int(found[1]) * _BYTES[found[2]]
 
 
 def _fraction(text: Any) -> Fraction:
@@ -59,6 +69,7 @@ def _zone(name: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Duration = Annotated[int, BeforeValidator(duration_ms)]
+Size = Annotated[int, BeforeValidator(size_bytes)]
 Ratio = Annotated[Fraction, BeforeValidator(_fraction), Field(gt=0)]
 Number = Annotated[Decimal, BeforeValidator(decimal)]
 Text = Annotated[str, BeforeValidator(_text)]

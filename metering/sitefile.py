@@ -12,7 +12,7 @@ from pydantic_core import InitErrorDetails
 
 from metering.alerting import AlertSection, ReceiverSection
 from metering.config import ConfigError, Document, Strict, read, validate, without_faults
-from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Text, Zone
+from metering.fields import Duration, Identifier, Name, Named, Number, Ratio, Size, Text, Zone
 from metering.hours import ShiftSection, TariffSection
 from metering.imports import ImportSection
 from metering.site import MeteringPoint, Role, Site
@@ -51,6 +51,7 @@ class StoreSection(Strict):
 
     path: str = "store"
     commit: Duration = 250
+    quota: Size = Field(default=4 * 10**9, ge=10**7)  # [bytes] the readings may take
 
 
 class ForwardSection(Strict):

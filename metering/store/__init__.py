@@ -15,6 +15,18 @@ class StoreLockedError(StoreError):
     """Another process writes this file; the message names it."""
 
 
+class StoreFullError(StoreError):
+    """The disk is full: nothing was written, and nothing is wrong with what is there."""
+
+
+class StoreBrokenError(StoreError):
+    """The disk failed or the file is damaged: the connection must not be believed any more."""
+
+
+class DamagedError(StoreBrokenError):
+    """What lies in the file is no database, or not a whole one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What came after a sequence number: the newest one, and the span of time each series was touched in [ms UTC]."""

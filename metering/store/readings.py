@@ -1,6 +1,9 @@
 """readings.db, written by the collector: packed polls, gaps, the tick ledger, SeriesInfo and delivery cursors."""
 
+import contextlib
 import json
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -8,64 +11,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from metering.failpoint import failpoint
 from metering.reading import Lane, Poll, PollGap, PollGroup, SeriesInfo, ValueGap
+from metering.store import DamagedError, StoreBrokenError, StoreFullError
+from metering.store import readings_schema as sql
 from metering.store.packing import Packing, dump_group, load_group
+from metering.store.readings_schema import FORMAT, MIGRATIONS, SCHEMA
+from metering.store.reserve import Reserve
+from metering.store.salvage import again, interrupted, rescued
 from metering.store.sqlite import WriterLock, close_writer, open_writer, transaction
 
-FORMAT = 1
-SCHEMA = """
-CREATE TABLE poll_group(id INTEGER PRIMARY KEY, definition TEXT NOT NULL UNIQUE);
-CREATE TABLE poll(
-  seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, grp INTEGER NOT NULL, epoch INTEGER NOT NULL,
-  tick INTEGER NOT NULL, lane INTEGER NOT NULL, vals BLOB NOT NULL, words BLOB NOT NULL, quality BLOB);
-CREATE UNIQUE INDEX poll_time ON poll(time_ms, grp);
-CREATE TABLE last_poll(grp INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
-CREATE TABLE gap(
-  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, epoch INTEGER NOT NULL, lane INTEGER NOT NULL,
-  first_tick INTEGER NOT NULL, ticks INTEGER NOT NULL, start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,
-  reason TEXT NOT NULL, code INTEGER, detail TEXT NOT NULL);
-CREATE INDEX gap_end ON gap(end_ms);
-CREATE TABLE value_gap(
-  point TEXT NOT NULL, quantity TEXT NOT NULL, time_ms INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-  PRIMARY KEY(time_ms, point, quantity)) WITHOUT ROWID;
-CREATE TABLE epoch(
-  id INTEGER PRIMARY KEY, start_ms INTEGER NOT NULL, stop_ms INTEGER, clean INTEGER NOT NULL DEFAULT 0,
-  note TEXT NOT NULL);
-CREATE TABLE ledger(
-  epoch INTEGER NOT NULL, grp INTEGER NOT NULL, lane INTEGER NOT NULL, next_tick INTEGER NOT NULL,
-  PRIMARY KEY(epoch, grp, lane)) WITHOUT ROWID;
-CREATE TABLE series_info(
-  point TEXT NOT NULL, quantity TEXT NOT NULL, valid_from_ms INTEGER NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY(point, quantity, valid_from_ms)) WITHOUT ROWID;
-CREATE TABLE delivered(
-  sink TEXT NOT NULL, lane TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-  PRIMARY KEY(sink, lane, first_seq)) WITHOUT ROWID;
-CREATE TABLE quarantine(
-  id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL,
-  at_ms INTEGER NOT NULL);
-"""
-_LAST_INFO = (
-    "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC LIMIT 1"
-)
-# DO NOTHING for what is already there alone; OR IGNORE would also swallow a row that is broken
-_ADD_POLL = (
-    "INSERT INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT(time_ms, grp) DO NOTHING"
-)
-_ADD_LAST = "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)"
-_ADD_GAP = (
-    "INSERT INTO gap(grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail) VALUES (?,?,?,?,?,?,?,?,?,?)"
-)
-_ADD_VALUE_GAP = (
-    "INSERT INTO value_gap(point,quantity,time_ms,reason,detail) VALUES (?,?,?,?,?)"
-    " ON CONFLICT(time_ms, point, quantity) DO NOTHING"
-)
-_ADD_LEDGER = "INSERT INTO ledger VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET next_tick=excluded.next_tick"
-_ADD_QUARANTINE = "INSERT INTO quarantine(sink,seq,line,reason,at_ms) VALUES (?,?,?,?,?)"
-_TOUCHING = (
-    "SELECT min(first_seq), max(last_seq) FROM delivered WHERE sink=? AND lane=? AND first_seq<=? AND last_seq>=?"
-)
-_DROP_JOINED = "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?"
+__all__ = ["FORMAT", "LedgerKey", "ReadingsWriter", "dump_info", "load_info", "readings_path", "writing"]
+
+_CHECKED_BYTES = 256 * 2**20  # a file up to this size is looked through after a crash: it takes a second or two
 
 LedgerKey = tuple[int, int, Lane]  # (epoch, group, lane)
 
@@ -79,16 +37,89 @@ class ReadingsWriter:
     """The one writer of readings.db; every commit is durable when it returns."""
 
     def __init__(self, store: Path, owner: str) -> None:
-        path = readings_path(store)
-        self._lock = WriterLock(path.parent, owner)
+        self.path = readings_path(store)
+        self._lock = WriterLock(self.path.parent, owner)
+        self.reserve = Reserve(self.path.parent)
+        self._broken = self._damaged = False
         try:
-            self._db = open_writer(path, SCHEMA, FORMAT)
+            self._open()
         except BaseException:
             self._lock.release()
             raise
+
+    def _open(self, *, check: bool = False) -> None:
+        """Open the file; one that is damaged is set aside, and what can be read of it is gone on with."""
+        now_ms = time.time_ns() // 1_000_000
+        if (aside := interrupted(self.path)) is not None:
+            again(aside, self.path, now_ms)
+        try:
+            wal = self.path.with_name(self.path.name + "-wal")
+            check = check or (wal.exists() and self.path.exists() and self.path.stat().st_size <= _CHECKED_BYTES)
+            self._db = open_writer(self.path, SCHEMA, FORMAT, MIGRATIONS)
+            why = _fault(self._db) if check else ""
+        except DamagedError as error:
+            why = str(error)
+        if why:
+            with contextlib.suppress(AttributeError, sqlite3.Error):
+                self._db.close()
+            rescued(self.path, why, now_ms)
+            self._db = open_writer(self.path, SCHEMA, FORMAT, MIGRATIONS)
+        self._load()
+
+    def _load(self) -> None:
         self._groups = {text: int(id_) for id_, text in self._db.execute("SELECT id, definition FROM poll_group")}
         self._packings = {id_: Packing(load_group(text)) for text, id_ in self._groups.items()}
-        self.last_seq = int(self._db.execute("SELECT coalesce(max(seq), 0) FROM poll").fetchone()[0])
+        # a tail that is lost may have been delivered: its numbers are never given again
+        newest = "SELECT max(seq) FROM poll UNION ALL SELECT max(last_seq) FROM delivered"
+        self.last_seq = max(int(found or 0) for (found,) in self._db.execute(newest))
+        self._batch = self.state("batch")
+
+    def _repair(self) -> bool:
+        """After an error of the disk nothing of the connection is believed: open anew; True if the last try got in."""
+        tried = self._batch + 1
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        self._open(check=self._damaged)
+        self._broken = self._damaged = False
+        return self._batch == tried
+
+    def state(self, key: str, nothing: int = 0) -> int:
+        """A number kept beside the readings."""
+        found = self._db.execute("SELECT value FROM state WHERE key=?", (key,)).fetchone()
+        return nothing if found is None else int(found[0])
+
+    def used_bytes(self) -> int:
+        """What the readings take: pages in use, and the -wal; pages that thinning left free are used again."""
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (int(self._db.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+        wal = self.path.with_name(self.path.name + "-wal")
+        return (pages - free) * size + (wal.stat().st_size if wal.exists() else 0)
+
+    def fold(self) -> None:
+        """Fold the -wal in and give its space back, as far as there is room for it."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def first_ms(self, from_ms: int = 0) -> int | None:
+        """When the oldest reading at or after an instant was made [ms UTC]."""
+        found = self._db.execute("SELECT min(time_ms) FROM poll WHERE time_ms>=?", (from_ms,)).fetchone()[0]
+        return None if found is None else int(found)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; a full disk gets the reserve back, and after an error of the disk the file is opened anew."""
+        if self._broken:
+            self._repair()
+        try:
+            with transaction(self._db) as db:
+                yield db
+        except StoreFullError:
+            if self.reserve.release():
+                failpoint("reserve-released")
+            raise
+        except StoreBrokenError as error:
+            self._broken, self._damaged = True, isinstance(error, DamagedError)
+            raise
 
     @property
     def last_time_ms(self) -> int | None:
@@ -104,29 +135,30 @@ class ReadingsWriter:
         """The number of a poll group, made on first sight."""
         text = dump_group(group)
         if text not in self._groups:
-            with transaction(self._db) as db:
+            with self.transaction() as db:
                 made = db.execute("INSERT INTO poll_group(definition) VALUES (?)", (text,)).lastrowid or 0
             self._groups[text] = made
             self._packings[made] = Packing(group)
+            failpoint("group-made")
         return self._groups[text]
 
     def declare(self, infos: Iterable[SeriesInfo]) -> None:
         """Note what is known of registers; an unchanged one is not written again."""
         rows = [(i.point, i.quantity, i.valid_from_ms, dump_info(i)) for i in infos]
-        with transaction(self._db) as db:
+        with self.transaction() as db:
             for point, quantity, since, body in rows:
-                last = db.execute(_LAST_INFO, (point, quantity, since)).fetchone()
+                last = db.execute(sql.LAST_INFO, (point, quantity, since)).fetchone()
                 if last is None or last[0] != body:
                     db.execute("INSERT OR REPLACE INTO series_info VALUES (?,?,?,?)", (point, quantity, since, body))
 
     def open_epoch(self, start_ms: int, note: str = "") -> int:
         """Begin a span in which the schedule is fixed."""
-        with transaction(self._db) as db:
+        with self.transaction() as db:
             return int(db.execute("INSERT INTO epoch(start_ms, note) VALUES (?,?)", (start_ms, note)).lastrowid or 0)
 
     def close_epoch(self, epoch: int, stop_ms: int, *, clean: bool) -> None:
         """End a span: no tick of it is due at or after stop_ms."""
-        with transaction(self._db) as db:
+        with self.transaction() as db:
             db.execute("UPDATE epoch SET stop_ms=?, clean=? WHERE id=?", (stop_ms, int(clean), epoch))
 
     def last_epoch(self) -> tuple[int, int, int | None, bool] | None:
@@ -156,28 +188,49 @@ class ReadingsWriter:
             (p.time_ms, p.group, p.epoch, p.tick, int(p.lane), packings[p.group].pack(p.values), p.words, p.quality)
             for p in polls
         ]
-        with transaction(self._db) as db:
-            self._insert(rows)
-            db.executemany(_ADD_GAP, [_gap_row(gap) for gap in gaps])
-            db.executemany(
-                _ADD_VALUE_GAP, [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps]
-            )
-            db.executemany(_ADD_LEDGER, [(e, g, int(lane), tick) for (e, g, lane), tick in (ledger or {}).items()])
+        if self._broken and self._repair():  # what failed was durable all the same
+            return self.last_seq
+        before = self.last_seq
+        try:
+            self._commit(rows, gaps, value_gaps, ledger or {})
+        except BaseException:
+            self.last_seq = before
+            raise
+        self._batch += 1
+        failpoint("commit-after")
         return self.last_seq
+
+    def _commit(
+        self,
+        rows: list[tuple[Any, ...]],
+        gaps: Iterable[PollGap],
+        value_gaps: Iterable[ValueGap],
+        ledger: Mapping[LedgerKey, int],
+    ) -> None:
+        failpoint("commit-before")
+        with self.transaction() as db:
+            self._insert(rows)
+            db.executemany(sql.ADD_GAP, [_gap_row(gap) for gap in gaps])
+            db.executemany(
+                sql.ADD_VALUE_GAP, [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps]
+            )
+            db.executemany(sql.ADD_LEDGER, [(e, g, int(lane), tick) for (e, g, lane), tick in ledger.items()])
+            db.execute(sql.SET_STATE, ("batch", self._batch + 1))
+            failpoint("commit-written")
 
     def append_history(self, rows: Iterable[tuple[int, int, bytes, bytes]]) -> int:
         """Write polls that are packed already: (time_ms, group, values, words), oldest first; lane HISTORY."""
-        with transaction(self._db):
+        with self.transaction():
             self._insert([(ms, group, 0, 0, int(Lane.HISTORY), vals, words, None) for ms, group, vals, words in rows])
         return self.last_seq
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         first = self.last_seq + 1
-        self._db.executemany(_ADD_POLL, [(seq, *row) for seq, row in enumerate(rows, first)])
+        self._db.executemany(sql.ADD_POLL, [(seq, *row) for seq, row in enumerate(rows, first)])
         newest: dict[int, int] = {}
         for row in rows:
             newest[row[1]] = max(row[0], newest.get(row[1], row[0]))
-        self._db.executemany(_ADD_LAST, newest.items())
+        self._db.executemany(sql.ADD_LAST, newest.items())
         self.last_seq += len(rows)
 
     def delivered(self, sink: str) -> list[tuple[str, int, int]]:
@@ -187,21 +240,31 @@ class ReadingsWriter:
 
     def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
         """Extend a sink's acknowledged range; ranges that touch are joined."""
-        with transaction(self._db) as db:
-            joined = db.execute(_TOUCHING, (sink, lane, last_seq + 1, first_seq - 1)).fetchone()
+        with self.transaction() as db:
+            joined = db.execute(sql.TOUCHING, (sink, lane, last_seq + 1, first_seq - 1)).fetchone()
             low = first_seq if joined[0] is None else min(first_seq, joined[0])
             high = last_seq if joined[1] is None else max(last_seq, joined[1])
-            db.execute(_DROP_JOINED, (sink, lane, low, high))
+            db.execute(sql.DROP_JOINED, (sink, lane, low, high))
             db.execute("INSERT INTO delivered VALUES (?,?,?,?)", (sink, lane, low, high))
+            failpoint("acknowledge-written")
 
     def quarantine(self, sink: str, rows: Iterable[tuple[int, str, str, int]]) -> None:
         """Set aside lines a sink will never take: (seq, line, reason, at_ms)."""
-        with transaction(self._db) as db:
-            db.executemany(_ADD_QUARANTINE, [(sink, *row) for row in rows])
+        with self.transaction() as db:
+            db.executemany(sql.ADD_QUARANTINE, [(sink, *row) for row in rows])
 
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""
         close_writer(self._db, self._lock)
+
+
+def _fault(db: sqlite3.Connection) -> str:
+    """What is wrong with a file, by SQLite's own check; empty where nothing is."""
+    try:
+        [(answer,)] = db.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if answer == "ok" else str(answer)
 
 
 def _gap_row(gap: PollGap) -> tuple[Any, ...]:

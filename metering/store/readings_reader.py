@@ -214,9 +214,18 @@ class ReadingsReader:
             gaps = {
                 (g, Lane(n)): k for g, n, k in db.execute("SELECT grp, lane, sum(ticks) FROM gap GROUP BY grp, lane")
             }
+            for group, lane, polls in _thinned(db):  # read once, and removed since by the thinning ladder
+                reads[group, Lane(lane)] = reads.get((group, Lane(lane)), 0) + polls
             return {key: (reads.get(key, 0), gaps.get(key, 0)) for key in reads.keys() | gaps.keys()}
 
         return self._ask(work, {})
+
+
+def _thinned(db: sqlite3.Connection) -> list[tuple[int, int, int]]:
+    """Polls that the thinning ladder removed: (group, lane, how many); files of format 1 know none."""
+    if int(db.execute("PRAGMA user_version").fetchone()[0]) < 2:
+        return []
+    return db.execute("SELECT grp, lane, sum(polls) FROM thinned GROUP BY grp, lane").fetchall()
 
 
 def _groups(db: sqlite3.Connection) -> dict[int, PollGroup]:

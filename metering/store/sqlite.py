@@ -6,13 +6,14 @@ import os
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from metering.store import StoreError, StoreLockedError
+from metering.store import DamagedError, StoreBrokenError, StoreError, StoreFullError, StoreLockedError
+from metering.store.migrate import migrated
 
 T = TypeVar("T")
 
@@ -85,11 +86,17 @@ def is_locked(lock: Path) -> bool:
         os.close(fd)
 
 
-def open_writer(path: Path, schema: str, version: int) -> sqlite3.Connection:
-    """The one writing connection of a file: WAL, synchronous=FULL; makes the file where there is none."""
+def open_writer(
+    path: Path, schema: str, version: int, migrations: Mapping[int, str] | None = None
+) -> sqlite3.Connection:
+    """The one writing connection of a file: WAL, synchronous=FULL; makes the file where there is none.
+
+    A file of an older format is brought up to date in a copy; the old one is kept beside until the next start.
+    """
     before = os.umask(0o027)
     connection = None
     try:
+        migrated(path, version, migrations or {})
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -99,7 +106,7 @@ def open_writer(path: Path, schema: str, version: int) -> sqlite3.Connection:
             connection.close()
         if isinstance(error, StoreError):
             raise
-        raise StoreError(f"cannot open {path}: {error}") from error
+        raise explained(error, f"cannot open {path}") from error
     finally:
         os.umask(before)
     return connection
@@ -108,7 +115,7 @@ def open_writer(path: Path, schema: str, version: int) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     _refuse_newer(path, found, version)
-    if found < version:
+    if not found:
         connection.executescript(f"BEGIN;{schema};PRAGMA user_version={version};COMMIT")
 
 
@@ -137,7 +144,19 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
                 connection.execute("ROLLBACK")
             raise
     except sqlite3.Error as error:
-        raise StoreError(f"cannot write the store: {error}") from error
+        raise explained(error, "cannot write the store") from error
+
+
+def explained(error: sqlite3.Error, what: str) -> StoreError:
+    """An error of SQLite as one of ours: the disk is full, the disk or the file is broken, or anything else."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name == "SQLITE_FULL":
+        return StoreFullError(f"{what}: {error}")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return DamagedError(f"{what}: {error} ({name})")
+    if name.startswith("SQLITE_IOERR"):
+        return StoreBrokenError(f"{what}: {error} ({name})")
+    return StoreError(f"{what}: {error}")
 
 
 def snapshot(path: Path, work: Callable[[sqlite3.Connection], T], version: int) -> T | None:
