@@ -23,6 +23,7 @@ from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
 from collector.reconciler import Reconciler, start_reconciling
 from collector.wiring import wire_site
 from metering.config import ConfigError
+from metering.failpoint import failpoint
 from metering.sitefile import SiteConfig, load_site
 from metering.store.readings_reader import ReadingsReader
 
@@ -109,6 +110,7 @@ class Reload:
         while True:
             await self.asked.wait()
             self.asked.clear()
+            failpoint("reload-asked")
             tell_reloading()
             try:
                 await self.once()
@@ -129,6 +131,7 @@ class Reload:
             if getattr(config.file, name) != getattr(self._config.file, name):
                 self._log.warning("needs_a_restart", section=name)
         changed = await self._collector.rewire(links)
+        failpoint("reload-wired")
         sends = (config.file.forward, config.site) != (self._config.file.forward, self._config.site)
         if sends:
             await asyncio.to_thread(self._forwarding.close)
@@ -167,6 +170,7 @@ async def _collect(
 
     def end() -> None:
         tell("STOPPING=1")
+        failpoint("stop-asked")
         stop.set()
 
     def begun() -> None:

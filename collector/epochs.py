@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from collector.schedule import Track, cadence, ending, quarters
 from collector.wiring import WiredGroup
+from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, PollGroup
 from metering.store.readings import LedgerKey, ReadingsWriter
 
@@ -28,12 +29,15 @@ def open_epoch(
     sequences = close_previous(writer, start_ms, why_down)
     numbers = {wired.group: writer.group(wired.group) for wired in groups}
     writer.declare(info for wired in groups for info in wired.infos(start_ms))
+    failpoint("declared")
     id_ = writer.open_epoch(start_ms)
+    failpoint("epoch-opened")
     expected = {numbers[wired.group]: sequences.get(numbers[wired.group], 0) for wired in groups if wired.topic}
     polled = (track for wired in groups for track in tracks_of(wired, numbers[wired.group], start_ms))
     ledger: dict[LedgerKey, int] = {(id_, track.group, track.lane): track.first for track in polled}
     ledger |= {(id_, number, Lane.MESSAGE): tick for number, tick in expected.items()}
     writer.commit(ledger=ledger)
+    failpoint("epoch-ledger")
     return Epoch(id_, start_ms, numbers, expected, writer.newest_times())
 
 
@@ -55,7 +59,9 @@ def close_epoch(
     """End a span that stops in good order; what was due and not read is a gap."""
     closed = ending(epoch.id, epoch.start_ms, next_ticks, stop_ms, reason)
     writer.commit(gaps=closed.gaps, ledger={(epoch.id, *key): tick for key, tick in closed.next_ticks.items()})
+    failpoint("epoch-gaps")
     writer.close_epoch(epoch.id, closed.stop_ms, clean=True)
+    failpoint("epoch-closed")
 
 
 def close_previous(writer: ReadingsWriter, start_ms: int, why_down: GapReason | None = None) -> dict[int, int]:

@@ -7,6 +7,7 @@ from collector.committer import Committer
 from collector.plausible import Silence
 from collector.schedule import Track
 from collector.wiring import WiredGroup
+from metering.failpoint import failpoint
 from metering.reading import GapReason, Poll, ValueGap
 
 _JOIN_MS = 10_000  # missed ticks of one cause are written at the latest after so long
@@ -63,12 +64,14 @@ class Feed:
         self._write_run(track)
         self._last_ms = time_ms = max(time_ms, self._last_ms + 1)
         values, invalid = self.decoder.decode(words)
+        failpoint("poll-read")
         self.next_ticks[track] = tick + 1
         self._committer.add(
             polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words)),),
             value_gaps=[self._absent(words, index, reason, time_ms) for index, reason in invalid],
             ledger=((self._epoch, self.number, track.lane), tick + 1),
         )
+        failpoint("poll-queued")
 
     def missed(self, track: Track, first: int, ticks: int, cause: Cause) -> None:
         """Ticks ended without a reading; those of one cause are joined for a while."""

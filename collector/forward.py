@@ -16,6 +16,7 @@ from collector.delivery import PAUSE_S, Answer, BackOff, Pending, Verdict, verdi
 from collector.influx_sink import InfluxSink, read_token
 from collector.line_protocol import GroupLines
 from collector.notify import Pulse
+from metering.failpoint import failpoint
 from metering.reading import StoredPoll
 from metering.site import Site
 from metering.sitefile import SiteConfig
@@ -139,14 +140,17 @@ class Forwarder:
             self._report("forward_refused", found.answer, first_seq=first, last_seq=last)
             return
         self._refused.pop(first, None)
+        failpoint("forward-sent")
         self._set_aside(bad)
         self._acknowledge(self._sink.name, LANE, first, last)
+        failpoint("forward-marked")
         self._known().take(first, last)
         self.delivered += len(polls)
 
     def _set_aside(self, bad: list[BadLine]) -> None:
         if bad and self._quarantine is not None:
             self._quarantine(self._sink.name, bad)
+            failpoint("forward-set-aside")
             self.quarantined += len(bad)
             log.error("forward_quarantined", lines=len(bad), line=bad[0][1], reason=bad[0][2])
 

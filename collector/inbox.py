@@ -6,6 +6,7 @@ from collector.committer import Committer
 from collector.messages import Message, MessageReader, RejectedError
 from collector.recognizer import Arrival, Identity, Recognizer
 from collector.wiring import WiredGroup
+from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, Poll, PollGap, Quality, ValueGap
 
 Acknowledge = Callable[[], None]
@@ -73,6 +74,7 @@ class Inbox:
         ]
         ledger = ((self._epoch, self._number, Lane.MESSAGE), self._recognizer.expected)
         self._committer.add(polls=(poll,), gaps=gaps, value_gaps=absent, ledger=ledger, told=done)
+        failpoint("message-taken")
 
     def _gap(self, first: int, ticks: int, start_ms: int, end_ms: int, reason: GapReason, detail: str = "") -> PollGap:
         return PollGap(self._number, self._epoch, Lane.MESSAGE, first, ticks, start_ms, end_ms, reason, None, detail)

@@ -18,6 +18,7 @@ from zcf.commands import (
     evidence,
     grafana,
     influx,
+    keeping,
     ledger,
     matching,
     measurements,
@@ -54,7 +55,10 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-for room in (demonstration, commissioning, processes, delivery, bringing, answers, matching, scoring, closing, reports):
+ROOMS = (
+    demonstration, commissioning, processes, delivery, keeping, bringing, answers, matching, scoring, closing, reports,
+)  # fmt: skip
+for room in ROOMS:
     for name, command in room.COMMANDS.items():
         app.command(name)(command)
 app.add_typer(measurements.app, name="bench")
