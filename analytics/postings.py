@@ -91,23 +91,8 @@ class Book:
         )  # fmt: skip
 
     def remainder(self, activity: str, gas: Gas) -> Found | Refusal:
-        """The factor of what no instrument covers: residual mix, else grid average, said so (Table 6.3, rows 4, 5)."""
-        chain = self.settings.chain
-        if self.settings.remainder == "average":
-            national = self._find(activity, gas, Method.LOCATION_BASED, chain[-2:])
-            return _said(
-                national, Sentence("未覆盖部分按全国平均（设置）。", "Remainder: national average, as set."), REST
-            )
-        residual = self._find(activity, gas, Method.MARKET_RESIDUAL, chain)
-        if not isinstance(residual, Refusal):
-            return _said(residual, _residual(residual[0]), REST)
-        return _said(
-            self._find(activity, gas, Method.LOCATION_BASED, chain),
-            Sentence(
-                "没有可用的残余电力组合，采用电网平均。", "There is no residual mix to use: the grid average is taken."
-            ),
-            MatchKind.NO_RESIDUAL_MIX,
-        )
+        """The factor of what no instrument covers."""
+        return remainder_factor(self.table, self.settings, self.year, activity, gas)
 
     def _find(self, activity: str, gas: Gas, method: Method, chain: Sequence[str]) -> Found | Refusal:
         return self.table.find(activity, chain, self.year, method=method, gas=gas, unit="kWh")
@@ -179,6 +164,24 @@ class Book:
         said = Sentence("按行业核算口径扣减上网电量，仅单列，不用于声明。",
                         "Subtracted by the sector's profile; beside the totals, no claim rests on it.")  # fmt: skip
         yield Column("export_by_profile", "grid_export", self.year, amount, kg, said + found[1].sentence)
+
+
+def remainder_factor(table: FactorTable, settings: Settings, year: int, activity: str, gas: Gas) -> Found | Refusal:
+    """The factor of what no instrument covers: residual mix, else grid average, said so (Table 6.3, rows 4, 5)."""
+
+    def find(method: Method, chain: Sequence[str]) -> Found | Refusal:
+        return table.find(activity, chain, year, method=method, gas=gas, unit="kWh")
+
+    if settings.remainder == "average":
+        said = Sentence("未覆盖部分按全国平均（设置）。", "Remainder: national average, as set.")
+        return _said(find(Method.LOCATION_BASED, settings.chain[-2:]), said, REST)
+    residual = find(Method.MARKET_RESIDUAL, settings.chain)
+    if not isinstance(residual, Refusal):
+        return _said(residual, _residual(residual[0]), REST)
+    none = Sentence(
+        "没有可用的残余电力组合，采用电网平均。", "There is no residual mix to use: the grid average is taken."
+    )  # fmt: skip
+    return _said(find(Method.LOCATION_BASED, settings.chain), none, MatchKind.NO_RESIDUAL_MIX)
 
 
 def _residual(factor: EmissionFactor) -> Sentence:

@@ -12,7 +12,8 @@ from analytics import scores
 from analytics.activity_files import suppliers_of
 from analytics.alert_site import site_alerts
 from analytics.balance import Balance, Settings, balance
-from analytics.criteria_files import load_editions
+from analytics.carbon_uncertainty import Judge, intervals_of, with_uncertainty
+from analytics.criteria_files import load_editions, load_uncertainty
 from analytics.curves import curves_document, period_body
 from analytics.documents import balance_document, indicator_document
 from analytics.entered import entries_document, with_entries
@@ -77,6 +78,7 @@ class FactoryService:
         self.days = calendar_of(config)
         self.books = Books(self.source, self.results, self.days)
         self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
+        self.limits = load_uncertainty(data / "uncertainty.yaml")
         self.editions = load_editions(data)
         self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)
         self.settings = settings_of(config, self.table)
@@ -202,6 +204,8 @@ class FactoryService:
         entries = self.source.entries.entries()
         beside = entries_document(entries, found.series, found.balance.start_ms, end)
         body = with_entries(balance_document(found.flows, found.balance), beside)
+        judge = Judge(found.flows, found.balance, self.table, self.limits)
+        body = with_uncertainty(body, judge, intervals_of(judge))
         body["suppliers"] = coverage(suppliers_of(entries))
         return {**head, **span, "provisional": until is None or until < end, **body}
 

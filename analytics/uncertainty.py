@@ -19,6 +19,7 @@ from metering.site import MeteringPoint, Role
 
 LEVEL = 0.95
 _STEP, _LAST = 0.005, 200.0  # of the characteristic function's argument, in units of 1/u
+_GONE = 8.0  # standard deviations after which a normal's characteristic function is below 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,18 @@ def _over_edges(flow: Flow, chosen: Mask) -> Iterable[int]:
             yield abs(int(flow.placed[start:end][chosen[start:end]].sum()))
 
 
-def half_interval(limits: Iterable[float], level: float = LEVEL) -> float:
-    """Half the central interval of a sum of independent rectangles ±limit, by inverting its characteristic function."""
+def half_interval(limits: Iterable[float], level: float = LEVEL, sigma: float = 0.0) -> float:
+    """Half the central interval of a sum of independent rectangles ±limit and a normal of that standard deviation.
+
+    By inverting its characteristic function.
+    """
     sizes = [abs(a) for a in limits if a]
-    if len(sizes) < 2:
+    if len(sizes) < 2 and not sigma:
         return level * sum(sizes)
-    u = math.sqrt(math.fsum(a * a for a in sizes) / 3)
-    at = np.arange(_STEP / 2, _LAST, _STEP)
-    density = np.ones(len(at))
+    u = math.hypot(math.sqrt(math.fsum(a * a for a in sizes) / 3), sigma)
+    last = min(_LAST, _GONE * u / sigma) if sigma else _LAST
+    at = np.arange(_STEP / 2, last, _STEP)
+    density = np.exp(-((sigma / u * at) ** 2) / 2)
     for size in sizes:
         density *= np.sinc(size / u * at / math.pi)
     low, high = 0.0, 4.0

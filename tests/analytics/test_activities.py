@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.activity_files import Beside, body_of, read_file, recorded_of, rows_of, suppliers_of
@@ -245,6 +245,7 @@ def test_suppliers_that_did_not_answer_are_missing_and_not_zero() -> None:
 # --- a record over a span
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 1000), max_size=6))
 def test_parts_of_a_span_add_up_exactly(micro: int, cuts: list[int]) -> None:
     whole = Recorded("x", Category.WASTE, "w", micro, "t", 0, 1000, "invoice", "d", Sentence("", ""))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import serials
@@ -74,6 +74,7 @@ def test_what_is_no_range_says_so(text: str) -> None:
         serials.parse(text)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 60)] * 4))
 def test_two_ranges_overlap_where_a_unit_is_in_both(ends: tuple[int, int, int, int]) -> None:
     a, b = sorted(ends[:2]), sorted(ends[2:])
@@ -225,6 +226,7 @@ def test_a_verified_figure_needs_its_document() -> None:
     assert position(made, 2026, None)["verified"]["value"] == 5
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(1, 80)), max_size=12))
 def test_nothing_is_ever_used_twice_whatever_is_entered(tries: list[tuple[int, int]]) -> None:
     ranges = [(size, f"G-{start:04d}..G-{start + size - 1:04d}") for start, size in tries]

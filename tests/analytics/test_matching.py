@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -61,6 +61,7 @@ def test_nothing_used_is_no_score() -> None:
 pairs = st.lists(st.tuples(energies, energies), min_size=1, max_size=24).filter(lambda p: sum(a for a, _ in p) > 1)
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_hourly_match_is_at_most_the_annual_and_at_most_one(rows: list[tuple[float, float]]) -> None:
     found = scores(steps([a for a, _ in rows], [b for _, b in rows]))
@@ -69,12 +70,14 @@ def test_hourly_match_is_at_most_the_annual_and_at_most_one(rows: list[tuple[flo
     assert found.hourly_match <= min(1.0, found.annual_match) + 1e-9
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.125, 100, width=32), min_size=1, max_size=24), st.floats(0, 1))
 def test_proportional_profiles_match_alike_by_hour_and_by_year(load: list[float], share: float) -> None:
     found = scores(steps(load, [x * share for x in load]))
     assert found.hourly_match == pytest.approx(found.annual_match, rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs, st.floats(0.1, 50))
 def test_load_in_an_hour_without_surplus_never_raises_it(rows: list[tuple[float, float]], more: float) -> None:
     load, clean = [a for a, _ in rows], [min(a, b) for a, b in rows]
@@ -85,6 +88,7 @@ def test_load_in_an_hour_without_surplus_never_raises_it(rows: list[tuple[float,
     assert after <= before + 1e-9
 
 
+@settings(deadline=None)
 @given(arrays(float, 96, elements=energies), arrays(float, 96, elements=energies))
 def test_finer_steps_can_only_lower_it(load: np.ndarray, clean: np.ndarray) -> None:
     quarters = steps((load + 0.01).tolist(), clean.tolist())
@@ -116,6 +120,7 @@ def test_sun_comes_out_clean_and_grid_power_with_its_factor_over_the_efficiency(
 moves = st.lists(st.tuples(energies, energies, st.floats(0, 1)), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(moves, st.floats(0.5, 1))
 def test_energy_emissions_and_green_are_conserved(rows: list[tuple[float, float, float]], trip: float) -> None:
     """Charge × η_c − discharge/η_d = ΔSOC; what was charged comes out or is inside; no green is made."""

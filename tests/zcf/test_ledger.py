@@ -52,6 +52,11 @@ def test_certificates_bought_and_retired_are_in_the_market_based_balance(works: 
     after = told("balance", works.path, "--period", MONTH)
     covered = [line for line in after["lines"] if line["instrument"] == kept["id"]]
     assert [line["kg"] for line in covered] == [0.0]
+    for line in after["lines"]:
+        assert {"activity", "factor", "match", "status", "gas", "uncertainty"} <= line.keys()
+        assert line["uncertainty"]["causes"] or line["instrument"]
+        assert line["factor"]["id"]
+    assert after["uncertainty"]["total_lb"]["co2_only"]["rating"] in {"high", "good"}
     assert after["totals"]["scope2_lb"] == before["totals"]["scope2_lb"]
     assert after["totals"]["scope2_mb"]["co2_only"] == pytest.approx(
         before["totals"]["scope2_mb"]["co2_only"] - 20_000 * 0.6096

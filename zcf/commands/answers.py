@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from analytics.service import FactoryService
 
 SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
@@ -56,6 +58,20 @@ def _issued(site: Path, period: str) -> dict[str, Any]:
     return {**found[-1]["balance"], "closing": closing}
 
 
+def _show_beside(console: "Console", document: Mapping[str, Any], lang: str) -> None:
+    """What stands beside scopes 1 and 2: nothing of it is inside the totals above."""
+    apart, beside = document.get("apart", {}), document["beside"]
+    for name in ("scope3", "biogenic", "not_kyoto"):
+        if apart.get(f"{name}_kg"):
+            console.print(f"beside: {name} {apart[f'{name}_kg'] / 1000:,.3f} t")
+    if beside.get("offsets_kg"):
+        console.print(f"beside: retired credits {beside['offsets_kg'] / 1000:,.3f} tCO2e (never netted)")
+    if beside.get("export_by_profile_kg") is not None:
+        console.print(f"beside: exports by the sector's profile {beside['export_by_profile_kg'] / 1000:,.3f} tCO2")
+    for one in document.get("rejected", ()):
+        console.print(f"[yellow]does not count:[/] {one['where']}: {one[lang]}")
+
+
 def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -75,7 +91,11 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     console.print(table)
     for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
         total = document["totals"][key]
-        console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e")
+        sure = document.get("uncertainty", {}).get(key, {}).get("co2_only")
+        said = f"; {sure[lang]}" if sure else ""
+        console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e{said}")
+    console.print(f"remainder of the market-based method: {document['remainder']}")
+    _show_beside(console, document, lang)
     if closing := document.get("closing"):
         console.print(f"as issued: closing {closing['number']}, by {closing['entry']['who']}")
     if document["provisional"]:
