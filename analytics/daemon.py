@@ -1,14 +1,16 @@
 """The analytics daemon of one site: keeps the results settled and answers the page, until it is told to stop."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
 
 from analytics.alarms import Alarms
 from analytics.api import make_app
+from analytics.channels import send
 from analytics.closing import freeze_pending
+from analytics.notify import Postman, PostThread
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
 from analytics.settlement import advance
@@ -38,7 +40,9 @@ class Settling:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
         self._folded = 0
-        self.alarms = Alarms(service, OutboxWriter(self._writer))
+        outbox = OutboxWriter(self._writer)
+        self.alarms = Alarms(service, outbox)
+        self._post = PostThread(Postman(outbox, service.config.file.receivers, send, service.clock), self._failing)
 
     def once(self) -> int:
         """Settle until nothing is left and freeze months asked to be closed; how many series were touched.
@@ -60,6 +64,11 @@ class Settling:
     def start(self) -> None:
         """Settle now and then every few seconds, in a thread of its own."""
         self._thread.start()
+        if self.service.config.file.receivers:
+            self._post.start()
+
+    def _failing(self, why: Mapping[str, str]) -> None:
+        self.service.receivers_failing = why
 
     def _run(self) -> None:
         wait = self.every_s
@@ -83,6 +92,7 @@ class Settling:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._post.stop()
         self._writer.close()
 
 

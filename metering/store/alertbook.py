@@ -64,8 +64,11 @@ class OutboxWriter:
         return [Letter(r, key, what, made, title, body, number) for number, r, key, what, made, title, body in rows]
 
     def sent_since(self, receiver: str, start_ms: int, end_ms: int) -> int:
-        """How many messages a receiver was sent in (start_ms, end_ms]; a digest is one."""
-        sql = "SELECT count(DISTINCT message) FROM outbox WHERE receiver=? AND sent_ms>? AND sent_ms<=?"
+        """How many messages but heartbeats a receiver was sent in (start_ms, end_ms]; a digest is one."""
+        sql = (
+            "SELECT count(DISTINCT message) FROM outbox WHERE receiver=? AND sent_ms>? AND sent_ms<=?"
+            " AND happening<>'heartbeat'"
+        )
         with self._writer.transaction() as db:
             return int(db.execute(sql, (receiver, start_ms, end_ms)).fetchone()[0])
 
@@ -79,10 +82,11 @@ class OutboxWriter:
             excess = "SELECT key FROM incident ORDER BY resolved_ms DESC LIMIT -1 OFFSET ?"
             db.execute(f"DELETE FROM incident WHERE key IN ({excess})", (KEPT_INCIDENTS,))  # noqa: S608 - our own text
 
-    def drop(self, letters: Iterable[Letter]) -> None:
-        """These are not to be sent any more."""
+    def fold(self, letters: Iterable[Letter], into: Letter) -> None:
+        """One letter that tells of all of these takes their place."""
         with self._writer.transaction() as db:
             db.executemany("DELETE FROM outbox WHERE id=?", [(letter.id,) for letter in letters])
+            _put(db, into)
 
 
 def _put(db: sqlite3.Connection, letter: Letter) -> None:
