@@ -4,10 +4,15 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from collector.committer import Committer
+from collector.holding import Holding, Level, level_of
 from collector.plausible import Silence
 from collector.schedule import Track
+<<<<<<< HEAD
 from collector.wiring import WiredGroup
 from metering.failpoint import failpoint
+=======
+from collector.wiring import Wire, WiredGroup
+>>>>>>> 176b2d5 (A counter that falls or jumps is questionable until two further readings confirm it; a debt without another length costs the line nothing)
 from metering.reading import GapReason, Poll, ValueGap
 
 _JOIN_MS = 10_000  # missed ticks of one cause are written at the latest after so long
@@ -52,6 +57,7 @@ class Feed:
         self._runs: dict[Track, Run] = {}
         self._quantities = tuple(column.quantity for column in wired.group.columns)
         self._silence = silence or Silence()
+        self._holding = Holding([_level(wire) for wire in wired.wires])
 
     def reading(self, track: Track, tick: int, time_ms: int, words: list[bytes]) -> None:
         """A tick was answered: decode and queue its reading; its time rises by at least 1 ms."""
@@ -64,10 +70,14 @@ class Feed:
         self._write_run(track)
         self._last_ms = time_ms = max(time_ms, self._last_ms + 1)
         values, invalid = self.decoder.decode(words)
+<<<<<<< HEAD
         failpoint("poll-read")
+=======
+        grades = self._holding.grade(time_ms, values)
+>>>>>>> 176b2d5 (A counter that falls or jumps is questionable until two further readings confirm it; a debt without another length costs the line nothing)
         self.next_ticks[track] = tick + 1
         self._committer.add(
-            polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words)),),
+            polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words), grades),),
             value_gaps=[self._absent(words, index, reason, time_ms) for index, reason in invalid],
             ledger=((self._epoch, self.number, track.lane), tick + 1),
         )
@@ -100,3 +110,10 @@ class Feed:
     def _absent(self, words: list[bytes], index: int, reason: GapReason, time_ms: int) -> ValueGap:
         column = self.wired.group.columns[index]
         return ValueGap(column.point, column.quantity, time_ms, reason, self.decoder.explain(words, index))
+
+
+def _level(wire: Wire) -> Level | None:
+    """What a counter is watched by; gauges may do as they like."""
+    if not wire.field.counter:
+        return None
+    return level_of(wire.field.quantity, wire.point.rated_power_kw, wire.field.data_type, wire.scale)

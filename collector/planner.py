@@ -5,9 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collector.fields import Field, Span
 from metering.reading import Block
 
-# What one more request costs, in registers. At 9600 8N1 a register takes 2.08 ms; a request adds 13 bytes and two
-# silent intervals of 3.5 characters (Modbus over serial line V1.02, 2.5.1), 10 registers, and 30 ms of latency, 15.
-REQUEST_COST = 25
+REQUEST_COST = 25.0  # what one more request costs where no line is known, in registers (collector.bustime: 9600 8N1)
 MAX_REGISTERS = 125  # Modbus application protocol V1.1b3, 6.3 and 6.4
 
 
@@ -15,7 +13,7 @@ def plan(
     fields: Iterable[Field],
     max_registers: int = MAX_REGISTERS,
     documented: Iterable[Span] = (),
-    request_cost: int = REQUEST_COST,
+    request_cost: float = REQUEST_COST,
 ) -> tuple[Block, ...]:
     """The cheapest blocks that hold every field; a block bridges a hole only over documented registers.
 
@@ -52,9 +50,9 @@ def _outer(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(kept)
 
 
-def _cheapest(spans: Sequence[Span], areas: Sequence[Span], max_registers: int, request_cost: int) -> tuple[Block, ...]:
+def _cheapest(spans: Sequence[Span], areas: Sequence[Span], max_registers: int, request_cost: float) -> tuple[Block, ...]:
     """The best cut of the spans into runs, by dynamic programming over where the last run starts."""
-    best: list[tuple[int, tuple[Block, ...]]] = [(0, ())]
+    best: list[tuple[float, tuple[Block, ...]]] = [(0, ())]
     for last, span in enumerate(spans):
         found = [
             (best[first][0] + request_cost + block.count, (*best[first][1], block))

@@ -6,6 +6,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
+from collector.bustime import BusTime
 from collector.datatypes import Number
 from collector.fields import Field, wired
 from collector.planner import plan
@@ -191,17 +192,20 @@ def _device(config: SiteConfig, device: Device, profile: DeviceProfile, link: Li
         for wire in _wires(point, profile):
             if not point.quantities or wire.field.quantity in point.quantities:
                 parts.setdefault(wire.part, []).append(wire)
-    groups = tuple(_group(device, profile, part, tuple(wires)) for part, wires in parts.items() if wires)
+    bus = BusTime(link.character_ms, pause_ms=profile.pause_ms)
+    groups = tuple(_group(device, profile, part, tuple(wires), bus) for part, wires in parts.items() if wires)
     return WiredDevice(device, profile, timeout_s, groups)
 
 
-def _group(device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...]) -> WiredGroup:
+def _group(
+    device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...], bus: BusTime
+) -> WiredGroup:
     blocks: tuple[Block, ...] = ()
     topic = ""
     if profile.protocol == "mqtt":
         topic = part.replace("{base}", device.base)
     else:
-        blocks = plan([wire.field for wire in wires], profile.max_registers, profile.documented)
+        blocks = plan([wire.field for wire in wires], profile.max_registers, profile.documented, bus.request_cost)
     cadence_ms = min(device.every.get(wire.cadence, CADENCE_MS[wire.cadence]) for wire in wires)
     group = PollGroup(
         device.id, part.removeprefix("{base}/"), tuple(wire.column for wire in wires), blocks, cadence_ms,

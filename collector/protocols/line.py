@@ -24,6 +24,7 @@ _PAUSE_S = (0.1, 0.25)  # silence within an answer that means no more will come:
 _REQUEST_BYTES = 8
 _HUNG_S, _HUNG_TRIES = 10.0, 3  # no byte for so long over so many requests: the adapter itself may hang
 _CONNECT_S = 3.0
+_OVERDUE_S = 2.0  # where no other length can be asked for, an old answer is given so long, at no cost to the line
 _DEBT_S = 30.0  # an answer that has not come after so long never comes
 _TELL_S = 60.0
 
@@ -120,7 +121,8 @@ class LineGate:
         """Ask for something of another length first: whatever comes of an older request fails the count check."""
         probe = next((one for one in _probes(request) if _kind(one) not in standing.owes), None)
         if probe is None:
-            await wire.quiet(2 * _DRAIN_S[1], 3 * _DRAIN_S[1])
+            if _now() - max(standing.owes.values()) < _OVERDUE_S + standing.longest_s:
+                raise NoAnswerError(GapReason.TIMEOUT, "an answer that was given up may still come")
             standing.owes.clear()
             return
         with suppress(NoAnswerError):
