@@ -50,7 +50,9 @@ def _outer(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(kept)
 
 
-def _cheapest(spans: Sequence[Span], areas: Sequence[Span], max_registers: int, request_cost: float) -> tuple[Block, ...]:
+def _cheapest(
+    spans: Sequence[Span], areas: Sequence[Span], max_registers: int, request_cost: float
+) -> tuple[Block, ...]:
     """The best cut of the spans into runs, by dynamic programming over where the last run starts."""
     best: list[tuple[float, tuple[Block, ...]]] = [(0, ())]
     for last, span in enumerate(spans):

@@ -197,9 +197,7 @@ def _device(config: SiteConfig, device: Device, profile: DeviceProfile, link: Li
     return WiredDevice(device, profile, timeout_s, groups)
 
 
-def _group(
-    device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...], bus: BusTime
-) -> WiredGroup:
+def _group(device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...], bus: BusTime) -> WiredGroup:
     blocks: tuple[Block, ...] = ()
     topic = ""
     if profile.protocol == "mqtt":

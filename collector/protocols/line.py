@@ -37,7 +37,8 @@ class _Standing:
 
     longest_s: float = 0.0  # its longest answer time, late ones too
     owes: dict[_Kind, float] = field(default_factory=dict)  # answers that may still come; when each was asked for
-    before: tuple[Request, bytes] | None = None  # its last answer, which some converters send twice
+    before: bytes = b""  # its last answer, which some converters send twice
+    said: dict[Request, bytes] = field(default_factory=dict)  # its last answer to each question
 
 
 class LineGate:
@@ -147,13 +148,13 @@ class LineGate:
 
     def _answered(self, wire: LineWire, request: Request, standing: _Standing, verdict: Verdict) -> None:
         """An answer settles what older requests left open, since a device answers in order; an exception may be old."""
-        self._good, self._silent, self._heard_at = self._good + 1, 0, _now()
+        self._good, self._silent, self._heard_at = self._good + 1, 0, wire.heard_at
         standing.longest_s = max(0.95 * standing.longest_s, self._heard_at - self.asked_at)
         if standing.owes and not verdict.clean:
             self._late(request.unit, self._heard_at - min(standing.owes.values()))
         refused = verdict.refusal is not None
         standing.owes = {_kind(request): _now()} if refused and standing.owes else {}
-        standing.before = (request, verdict.frame)
+        standing.before = standing.said[request] = verdict.frame
         wire.dirty = not verdict.clean
         if wire.dirty:
             self._stray(len(wire.received) - len(verdict.frame))
@@ -179,9 +180,8 @@ class LineGate:
             await wire.more(limit)
 
     def _repeated(self, request: Request, verdict: Verdict, standing: _Standing) -> bool:
-        """True where this answer is to the byte the unit's last one, which was to another question."""
-        before = standing.before
-        return before is not None and before[1] == verdict.frame and before[0] != request
+        """True where this answer is to the byte the unit's last one, and not what it last said to this question."""
+        return verdict.frame == standing.before and verdict.frame != standing.said.get(request)
 
     async def _second(self, wire: LineWire, request: Request, first: Verdict, pause_s: float) -> Verdict:
         """What may be the old answer sent twice counts only when no other follows."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.bustime import BusTime
 from collector.datatypes import Number
 from collector.fields import Field, Span, Term
 from collector.planner import plan
@@ -106,3 +107,45 @@ def test_no_other_cut_is_cheaper(wanted, areas, most: int, cost: int) -> None:
     assert all(block.count <= most for block in blocks)
     assert known.issuperset(a for b in blocks for a in range(b.address, b.address + b.count))
     assert all(any(b.address <= s.start and s.end <= b.address + b.count for b in blocks) for s in spans)
+
+
+BUS = st.builds(
+    BusTime,
+    st.sampled_from([None, 10 / 2.4, 10 / 9.6, 11 / 19.2, 10 / 115.2]),
+    st.sampled_from([0.0, 5.0, 20.0, 30.0, 200.0]),
+    st.sampled_from([0.0, 10.0, 100.0]),
+)
+
+
+@given(SPANS, st.lists(st.tuples(st.integers(0, 28), st.integers(1, 20)), max_size=3), BUS, st.integers(4, 125))
+def test_no_cut_takes_less_time_on_the_bus(wanted, areas, bus: BusTime, most: int) -> None:
+    """Whatever the baud rate, the turnaround, the pauses and the limits: brute force finds nothing shorter."""
+    fields = [field(a, w) for a, w, _ in wanted]
+    documented = [Span(3, start, start + length) for start, length in areas]
+    spans = sorted({span for one in fields for span in one.spans})
+    known = {a for s in (*spans, *documented) for a in range(s.start, s.end)}
+    times = [
+        bus.overhead_ms * len(cut) + bus.register_ms * sum(max(s.end for s in p) - min(s.start for s in p) for p in cut)
+        for cut in partitions(spans)
+        if all(
+            known.issuperset(range(min(s.start for s in p), max(s.end for s in p)))
+            and max(s.end for s in p) - min(s.start for s in p) <= most
+            for p in cut
+        )
+    ]
+    blocks = plan(fields, most, documented, bus.request_cost)
+    taken = bus.overhead_ms * len(blocks) + bus.register_ms * sum(block.count for block in blocks)
+    assert taken == pytest.approx(min(times))
+
+
+def test_a_hole_is_bridged_where_the_line_makes_requests_dear() -> None:
+    wanted, documented = [field(0), field(30)], [Span(3, 0, 40)]
+    slow, fast = BusTime(10 / 2.4), BusTime(10 / 115.2)
+    assert len(plan(wanted, documented=documented, request_cost=slow.request_cost)) == 2
+    assert len(plan(wanted, documented=documented, request_cost=fast.request_cost)) == 1
+
+
+def test_the_time_of_a_request_by_hand() -> None:
+    # 8 + 5 characters and two silences of 3.5 at 9600 8N1, 2 characters a register, 30 ms of the device's own
+    assert BusTime(10 / 9.6).ms([Block(3, 0, 125)]) == pytest.approx((20 + 250) / 0.96 + 30)
+    assert BusTime(10 / 115.2, 0.0).overhead_ms == pytest.approx(13 * 10 / 115.2 + 3.5)

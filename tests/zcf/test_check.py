@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from collector.profile import load_profile
+from metering.config import ConfigError
 from metering.reading import Block
 from metering.sitefile import load_site
 from tests.zcf.works import SITE
-from zcf.check import advice, loads, serial_ms
+from zcf.check import SERIAL, advice, flash_bytes, loads, refuse_overload
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def site(tmp_path: Path) -> Path:
 
 def test_the_time_of_one_request_on_a_serial_line():
     # 8 + 5 + 2 x 10 characters and twice 3.5 of silence, 10 bits each at 9600 Bd, and 30 ms of latency
-    assert serial_ms(Block(3, 0, 10)) == pytest.approx(40 / 0.96 + 30)
+    assert SERIAL.ms([Block(3, 0, 10)]) == pytest.approx(40 / 0.96 + 30)
 
 
 def test_the_load_of_a_link_by_hand(site: Path):
@@ -41,6 +42,52 @@ def test_a_cadence_that_cannot_be_kept_is_told(site: Path):
     [load] = loads(load_site(site))
     assert load.body()["fits"] is False
     assert "does not fit" in advice(load)
+
+
+def test_a_cadence_that_cannot_be_kept_is_refused_with_line_and_mend(site: Path):
+    site.write_text(site.read_text().replace("power: 60s", "power: 30ms"))
+    config = load_site(site)
+    with pytest.raises(ConfigError) as caught:
+        refuse_overload(config, loads(config))
+    [fault] = caught.value.faults
+    assert (
+        "links:" in site.read_text().splitlines()[fault.line - 2]
+        or "id:" in site.read_text().splitlines()[fault.line - 1]
+    )
+    assert "more than there is" in fault.message
+    assert "times as long" in fault.mend
+    refuse_overload(load_site(site.parent / site.name), ())  # nothing to refuse
+
+
+def test_the_bus_time_of_32_meters_on_one_line_of_9600_baud(tmp_path: Path):
+    """18 points of a DTSU666 in its documented areas: 5 requests a meter, by hand."""
+    path = tmp_path / "site.yaml"
+    names = "".join(
+        f"  - {{id: m{n}, profile: chint-dtsu666, link: bus, unit: {n}, every: {{power: 20s, energy: 60s}}}}\n"
+        for n in range(1, 33)
+    )
+    points = "".join(f"  - {{id: p{n}, role: load, parent: grid, device: m{n}}}\n" for n in range(2, 33))
+    path.write_text(
+        "site: {id: s, timezone: Asia/Shanghai}\nlinks: [{id: bus, type: rtu, path: /dev/ttyUSB0}]\n"
+        f"devices:\n{names}points:\n  - {{id: grid, role: grid, device: m1}}\n{points}"
+    )
+    [load] = loads(load_site(path))
+    per_meter = [(g.requests, g.registers) for g in load.groups if g.device == "m1"]
+    requests, registers = (sum(pair[i] for pair in per_meter) for i in (0, 1))
+    assert load.sweep_ms == pytest.approx(32 * (requests * (20 / 0.96 + 30) + registers * 2 / 0.96))
+    assert load.body()["requests_per_sweep"] == 32 * requests
+    refuse_overload(load_site(path), [load])
+    path.write_text(path.read_text().replace("power: 20s", "power: 1s"))
+    config = load_site(path)
+    with pytest.raises(ConfigError, match="32 devices ask for"):
+        refuse_overload(config, loads(config))
+
+
+def test_what_the_flash_takes_is_bounded_by_commits_and_rows(site: Path):
+    config = load_site(site)
+    polls = 2 * (1440 + 96) + 0
+    most = polls * 2 * 21_000 + 6 * sum(load.body()["disk_bytes_per_day"] for load in loads(config))
+    assert 0 < flash_bytes(config, loads(config)) <= most
 
 
 def test_the_examples_own_site_file_is_whole():

@@ -17,19 +17,22 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     """Check a site file and everything it names: every fault at once with file:line, and the load of each link."""
     from analytics.factor_files import declared_factors, load_table
     from metering.sitefile import load_site
-    from zcf.check import loads
+    from zcf.check import flash_bytes, loads, refuse_overload
 
     config = load_site(site)
     found = loads(config)
     load_table(declared=declared_factors(config.file.factors))
+    refuse_overload(config, found)
     if as_json:
         body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}
+        body["flash_bytes_per_day"] = round(flash_bytes(config, found))
         print(json.dumps({"ok": True, **body, "links": [load.body() for load in found]}, ensure_ascii=False))
         return
     _show_loads(found)
     values, size = (sum(load.body()[key] for load in found) for key in ("values_per_day", "disk_bytes_per_day"))
     print(f"{site}: no fault. {len(config.file.devices)} devices, {len(config.site.points)} metering points,")
-    print(f"{values:,} values and about {size / 1e6:,.0f} MB a day.")
+    print(f"{values:,} values and about {size / 1e6:,.0f} MB a day, for which the flash takes at most about")
+    print(f"{flash_bytes(config, found) / 1e9:,.1f} GB of writes (store.commit {config.file.store.commit} ms).")
 
 
 def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
@@ -40,14 +43,14 @@ def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
 
     table = Table(box=None, header_style="bold")
     table.add_column("link", no_wrap=True)
-    for name in ("devices", "requests", "sweep ms", "busy", "at 9600 Bd", "values/day", "MB/day"):
+    for name in ("devices", "requests", "sweep ms", "busy", "if 9600 Bd", "values/day", "MB/day"):
         table.add_column(name, justify="right", no_wrap=True)
     for load in found:
         told = load.body()
         polled = load.type != "mqtt"
         table.add_row(
             load.id, str(load.devices), str(told["requests_per_sweep"]) if polled else "–",
-            f"{told['sweep_ms']:.0f}" if polled else "–", f"{load.tcp_share:.0%}" if polled else "–",
+            f"{told['sweep_ms']:.0f}" if polled else "–", f"{load.share:.0%}" if polled else "–",
             f"{load.serial_share:.0%}" if polled else "–", f"{told['values_per_day']:,}",
             f"{told['disk_bytes_per_day'] / 1e6:.1f}",
         )  # fmt: skip

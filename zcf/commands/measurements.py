@@ -46,3 +46,14 @@ def store(
     from zcf.bench.store import run, show
 
     show(run(devices, days, rounds=rounds), as_json=as_json)
+
+
+@app.command("plan")
+def plan(
+    profiles: Annotated[list[str] | None, typer.Argument(help="Profiles; all where none is named.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reading a serial line: requests and bus time of a sweep, beside simpler ways to cut the same registers."""
+    from zcf.bench.plan import compare, show
+
+    show(compare(profiles or ()), as_json=as_json)
