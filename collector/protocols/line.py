@@ -171,7 +171,7 @@ class LineGate:
                     raise verdict.refusal
                 return verdict
             if verdict is not None:
-                return await self._second(wire, request, verdict, pause_s)
+                return await self._second(wire, request, verdict, until)
             limit = min(until, wire.heard_at + pause_s) if wire.received else until
             if not wire.usable:
                 raise NoAnswerError(GapReason.LINE_DOWN, "the adapter is gone" if wire.received == b"" else wire.why)
@@ -183,10 +183,9 @@ class LineGate:
         """True where this answer is to the byte the unit's last one, and not what it last said to this question."""
         return verdict.frame == standing.before and verdict.frame != standing.said.get(request)
 
-    async def _second(self, wire: LineWire, request: Request, first: Verdict, pause_s: float) -> Verdict:
-        """What may be the old answer sent twice counts only when no other follows."""
+    async def _second(self, wire: LineWire, request: Request, first: Verdict, until: float) -> Verdict:
+        """What may be the old answer sent twice counts only when no other follows in all its time."""
         size = len(wire.received)
-        until = _now() + pause_s
         while wire.usable and _now() < until:
             await wire.more(until)
             later = search(request, wire.received[size:])
