@@ -7,12 +7,8 @@ from collector.committer import Committer
 from collector.holding import Holding, Level, level_of
 from collector.plausible import Silence
 from collector.schedule import Track
-<<<<<<< HEAD
-from collector.wiring import WiredGroup
-from metering.failpoint import failpoint
-=======
 from collector.wiring import Wire, WiredGroup
->>>>>>> 176b2d5 (A counter that falls or jumps is questionable until two further readings confirm it; a debt without another length costs the line nothing)
+from metering.failpoint import failpoint
 from metering.reading import GapReason, Poll, ValueGap
 
 _JOIN_MS = 10_000  # missed ticks of one cause are written at the latest after so long
