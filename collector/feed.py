@@ -66,11 +66,8 @@ class Feed:
         self._write_run(track)
         self._last_ms = time_ms = max(time_ms, self._last_ms + 1)
         values, invalid = self.decoder.decode(words)
-<<<<<<< HEAD
         failpoint("poll-read")
-=======
         grades = self._holding.grade(time_ms, values)
->>>>>>> 176b2d5 (A counter that falls or jumps is questionable until two further readings confirm it; a debt without another length costs the line nothing)
         self.next_ticks[track] = tick + 1
         self._committer.add(
             polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words), grades),),
