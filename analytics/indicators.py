@@ -52,6 +52,7 @@ INDICATORS: Mapping[str, Function] = MappingProxyType({
         _products.energy_intensity_improvement, _products.value_added_intensity_improvement,
         _data.auto_collection_rate, _data.auto_collection_rate_energy, _data.data_completeness, _data.estimated_share,
         _data.inventory_coverage, _data.data_quality_score, _data.traceability, _data.tree_residual,
+        _data.centre_functions,
     )
 })  # fmt: skip
 

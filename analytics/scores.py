@@ -7,6 +7,7 @@ from analytics.claims import claims, claims_document
 from analytics.criteria import judge
 from analytics.curves import period_body
 from analytics.documents import score_document
+from analytics.selftest import counted
 from analytics.standards import Standard, in_force
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def score(
     mine = [known[name] for name in service.config.file.standards if name in known]
     head = {"period": period_body(found.period), "currency": service.config.file.site.currency}
     editions = [one.valid_from.isoformat() for one in service.editions[chosen.id]]
-    card = score_document(judge(chosen, service.inputs(found)), mine or [chosen])
+    asked = any(c.indicator == "centre_functions" for c in chosen.criteria)
+    computed = {"centre_functions": counted(service.tested())} if asked else {}
+    card = score_document(judge(chosen, service.inputs(found), computed=computed), mine or [chosen])
     return {**head, "editions": editions, **card}
 
 

@@ -31,6 +31,7 @@ from analytics.quality import Accounted, accounted_ticks, quality_document
 from analytics.recorder import Recorder
 from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
+from analytics.selftest import Function, selftest, selftest_document
 from analytics.settlement import Books, is_settled
 from analytics.site_settings import Declared, own_names, settings_of
 from analytics.site_times import calendar_of
@@ -87,6 +88,7 @@ class FactoryService:
         self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
         self._accounts: dict[str, tuple[object, Account]] = {}
+        self._tested: tuple[int, tuple[Function, ...]] | None = None
 
     @property
     def standards(self) -> Mapping[str, Standard]:
@@ -98,7 +100,7 @@ class FactoryService:
         other = copy(self)
         other.source, other.results, other.clock = source, results, clock
         other.books = Books(source, results, self.days)
-        other._infos, other._accounts = (0, {}), {}  # noqa: SLF001 - its own kind
+        other._infos, other._accounts, other._tested = (0, {}), {}, None  # noqa: SLF001 - its own kind
         return other
 
     def period(self, text: str) -> Period:
@@ -240,6 +242,16 @@ class FactoryService:
     def targets(self, year: int | None = None) -> Document:
         """The months of a year against each target, and the renewable share of the fiscal year."""
         return progress(self, year)
+
+    def tested(self) -> tuple[Function, ...]:
+        """The 13 functions of the energy-carbon centre, tried on this site; at most once a quarter-hour."""
+        if self._tested is None or self._tested[0] != self._quarter():
+            self._tested = (self._quarter(), selftest(self))
+        return self._tested[1]
+
+    def selftest(self) -> Document:
+        """The 13 functions: which gives its answer from this site's data, and what the others lack."""
+        return selftest_document(self.tested())
 
     def inputs(self, found: Account) -> Inputs:
         """What the indicators of an account are computed from."""

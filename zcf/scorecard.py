@@ -151,3 +151,12 @@ def show_claims(document: Document, lang: str, console: Console | None = None) -
             console.print(Padding(name, (0, 0, 0, 4)))
             if not one["holds"]:
                 console.print(Padding(Text(one["reason"][lang], "dim"), (0, 0, 0, 6)))
+
+
+def show_functions(document: Document, lang: str, console: Console | None = None) -> None:
+    """One row a function."""
+    table = Table(box=None, show_header=False)
+    for number_, one in enumerate(document["functions"], 1):
+        sign, colour = SIGNS["MET" if one["works"] else "NOT_MET"]
+        table.add_row(Text(sign, colour), str(number_), one["name"][lang], Text(one[lang], "dim"))
+    (console or Console(highlight=False)).print(table, Text(f"{document['works']}/{document['of']}", "bold"))

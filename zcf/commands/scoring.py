@@ -87,4 +87,15 @@ def target(
     show_progress(document, lang)
 
 
-COMMANDS = {"target": target, "score": score, "claim": claim}
+def selftest(site: SiteFile, lang: Language = "en", as_json: AsJson = False) -> None:
+    """The 13 functions of an energy-carbon management centre, each tried on this site's data."""
+    document = _service(site).selftest()
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+        return
+    from zcf.scorecard import show_functions
+
+    show_functions(document, lang)
+
+
+COMMANDS = {"target": target, "selftest": selftest, "score": score, "claim": claim}
