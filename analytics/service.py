@@ -1,7 +1,7 @@
 """The analytics of one site: read the store, settle, account and judge; answers as JSON-ready documents."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.matching import grid_kg_per_kwh, matched, matching_document
 from analytics.progress import progress
-from analytics.quality import Accounted, accounted_ticks, quality_document
+from analytics.quality import quality_document
 from analytics.recorder import Recorder
 from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
@@ -37,10 +37,11 @@ from analytics.site_settings import Declared, own_names, settings_of
 from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
 from analytics.standards import Standard, in_force
+from analytics.ticks import accounted
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
-from metering.reading import Lane, PollGroup, SeriesInfo, SeriesKey
+from metering.reading import Lane, SeriesInfo, SeriesKey
 from metering.sitefile import SiteConfig
 from metering.store.results import ResultsReader
 from metering.store.source import StoreSource
@@ -276,7 +277,7 @@ class FactoryService:
         return quality_document(
             self.config.site,
             (epochs[0].start_ms if epochs else now, now),
-            self._accounted(groups),
+            accounted(reader, groups),
             reader.gap_reasons(),
             recent,
             self.results.open_items(),
@@ -290,15 +291,3 @@ class FactoryService:
     def alerts(self) -> Document:
         """What fires now, what was, which rules watch, and whether the receivers can be reached."""
         return site_alerts(self)
-
-    def _accounted(self, groups: dict[int, PollGroup]) -> Iterable[Accounted]:
-        reader = self.source.readings
-        starts = {epoch.id: epoch.start_ms for epoch in reader.epochs()}
-        last = reader.last_times()
-        ticks: dict[int, int] = {}
-        for epoch, group, lane, next_tick in reader.ledger():
-            if lane is not Lane.MESSAGE:
-                ticks[group] = ticks.get(group, 0) + accounted_ticks(lane, next_tick, starts[epoch])
-        missed = reader.gap_ticks()
-        for number, count in ticks.items():
-            yield Accounted(groups[number], count, missed.get(number, 0), last.get(number))

@@ -13,7 +13,8 @@ from tests.analytics.test_ledger import QUALITY
 LACKING = {  # of a works with two meters, no shifts, no contract, no target, no products and no entries
     "consumption_intensity": "finished", "analysis_strategy": "shifts", "benchmarking": "firm limit",
     "balance_optimisation": "no meters", "budget": "No target", "product_footprint": "finished",
-    "supply_chain": "questionnaire", "verification": "closed", "carbon_assets": "empty", "decision_support": "no meters",
+    "supply_chain": "questionnaire", "verification": "closed", "carbon_assets": "empty",
+    "decision_support": "no meters",
 }  # fmt: skip
 
 
