@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from analytics.factors import EmissionFactor, FactorTable, Gas, Method, Parameter
 from analytics.fuels import Gwp, table_factors
 from analytics.regions import Region, RegionTable
+from analytics.supersession import follows, in_effect, question
 from analytics.terms import Status
 from metering.config import ConfigError, Document, Fault, Strict, read, validate
 from metering.sitefile import DeclaredFactor
@@ -111,27 +112,33 @@ class RegionRow(Strict):
     note: str = ""
 
 
-def load_table(data: Path = DATA, *, gwp: Report = "AR6", declared: Iterable[EmissionFactor] = ()) -> FactorTable:
-    """The factors of a data directory with one set of GWPs, and the site's declared ones; ConfigError otherwise."""
+def load_table(
+    data: Path = DATA, *, gwp: Report = "AR6", declared: Iterable[EmissionFactor] = (), more: Iterable[Path] = ()
+) -> FactorTable:
+    """The factors of a data directory with one set of GWPs, and the site's declared ones; ConfigError otherwise.
+
+    `more` are further dated files, such as one not yet in the directory.
+    """
     regions, gwps = load_regions(data / "regions.yaml"), load_gwps(data / "gwp.yaml")
-    rows = load_rows(sorted((data / "factors").glob("*.yaml")), regions)
+    rows = load_rows([*sorted((data / "factors").glob("*.yaml")), *more], regions)
     return FactorTable((*table_factors(rows, gwps, gwp), *declared), regions, rows)
 
 
 def load_rows(files: Iterable[Path], regions: RegionTable) -> tuple[Parameter, ...]:
-    """The printed numbers of several factor files; rows without a value are left out."""
+    """The printed numbers of several factor files; rows without a value, or answered anew by a later document, go."""
     faults: list[Fault] = []
     placed: list[tuple[Parameter, Fault]] = []
+    supersedes: dict[str, str] = {}
     for file in files:
         try:
-            placed += _placed(file, regions, faults)
+            placed += _placed(file, regions, faults, supersedes)
         except ConfigError as error:
             faults += error.faults
-    faults += _overlaps(placed)
+    faults += _overlaps(placed, supersedes)
     faults += _wrong_checks([row for row, _ in placed], {row.id: where for row, where in placed})
     if faults:
         raise ConfigError(faults)
-    return tuple(row for row, _ in placed)
+    return in_effect((row for row, _ in placed), supersedes)
 
 
 def load_gwps(file: Path) -> tuple[Gwp, ...]:
@@ -165,9 +172,13 @@ def _declared(row: DeclaredFactor) -> EmissionFactor:
     return EmissionFactor.of(parameter, last_year=row.valid_to.year if row.valid_to else None)
 
 
-def _placed(file: Path, regions: RegionTable, faults: list[Fault]) -> Iterator[tuple[Parameter, Fault]]:
+def _placed(
+    file: Path, regions: RegionTable, faults: list[Fault], supersedes: dict[str, str]
+) -> Iterator[tuple[Parameter, Fault]]:
     document = read(file)
     sheet = validate(document, Sheet)
+    if sheet.supersedes:
+        supersedes[sheet.document] = sheet.supersedes
     for index, row in merged(document, sheet, FactorRow, faults):
         where = document.fault(("rows", index), "")
         if row.region not in regions.regions:
@@ -218,22 +229,25 @@ def _strict_rows(file: Path, model: type[T]) -> list[T]:
     return rows
 
 
-def _overlaps(placed: Iterable[tuple[Parameter, Fault]]) -> Iterator[Fault]:
+def _overlaps(placed: Iterable[tuple[Parameter, Fault]], supersedes: Mapping[str, str]) -> Iterator[Fault]:
     """Two rows that would answer the same question: nobody could say which one was used."""
     ids: dict[str, Fault] = {}
-    keys: dict[tuple[object, ...], str] = {}
+    keys: dict[tuple[object, ...], Parameter] = {}
     for row, where in placed:
         if other := ids.get(row.id):
             yield Fault(
                 where.file, where.line, f"id {row.id!r} is already at {other.file}:{other.line}", "give it its own"
             )
         ids.setdefault(row.id, where)
-        per = row.unit.split("/")[-1] if row.param == "factor" else row.document
-        key = (row.activity, row.param, row.region, row.year, row.gas, row.method, per)
-        if (first := keys.setdefault(key, row.id)) != row.id:
-            yield Fault(
-                where.file, where.line, f"{row.id!r} overlaps {first!r}", "same activity, region, year, gas and method"
-            )
+        key = (*question(row), "" if row.param == "factor" else row.document)
+        first = keys.setdefault(key, row)
+        if first.id != row.id and not _in_turn(first.document, row.document, supersedes):
+            mend = "same activity, region, year, gas and method; does its document supersede the other?"
+            yield Fault(where.file, where.line, f"{row.id!r} overlaps {first.id!r}", mend)
+
+
+def _in_turn(one: str, other: str, supersedes: Mapping[str, str]) -> bool:
+    return follows(one, other, supersedes) or follows(other, one, supersedes)
 
 
 def _wrong_checks(rows: list[Parameter], where: Mapping[str, Fault]) -> Iterator[Fault]:

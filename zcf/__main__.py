@@ -16,6 +16,7 @@ from zcf.commands import (
     delivery,
     demonstration,
     evidence,
+    factors,
     grafana,
     influx,
     keeping,
@@ -56,7 +57,8 @@ def _options(
 
 
 ROOMS = (
-    demonstration, commissioning, processes, delivery, keeping, bringing, answers, matching, scoring, closing, reports,
+    demonstration, commissioning, processes, delivery, keeping, bringing, answers, factors, matching, scoring, closing,
+    reports,
 )  # fmt: skip
 for room in ROOMS:
     for name, command in room.COMMANDS.items():
