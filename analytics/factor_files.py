@@ -1,5 +1,6 @@
 """data/factors/*.yaml, gwp.yaml and regions.yaml -> a FactorTable; every fault of every file at once, with its line."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -135,6 +136,7 @@ def load_rows(files: Iterable[Path], regions: RegionTable) -> tuple[Parameter, .
         except ConfigError as error:
             faults += error.faults
     faults += _overlaps(placed, supersedes)
+    faults += _wrong_units(placed)
     faults += _wrong_checks([row for row, _ in placed], {row.id: where for row, where in placed})
     if faults:
         raise ConfigError(faults)
@@ -248,6 +250,27 @@ def _overlaps(placed: Iterable[tuple[Parameter, Fault]], supersedes: Mapping[str
 
 def _in_turn(one: str, other: str, supersedes: Mapping[str, str]) -> bool:
     return follows(one, other, supersedes) or follows(other, one, supersedes)
+
+
+# What a fuel's parameters are multiplied in; TJ/Gg is GJ/t. 389.31 GJ/1e4Nm3 read as TJ, or 15.3 tC/TJ read as tC/GJ,
+# would be wrong by a thousand and look like a number.
+_UNITS = {
+    "ncv": re.compile(r"GJ/.+|TJ/Gg"), "carbon_content": re.compile(r"tC/GJ"), "oxidation": re.compile("ratio"),
+    "co2_per_energy": re.compile(r"kgCO2/TJ"), "ch4_per_energy": re.compile(r"kgCH4/TJ"),
+    "n2o_per_energy": re.compile(r"kgN2O/TJ"),
+}  # fmt: skip
+
+
+def _wrong_units(placed: Iterable[tuple[Parameter, Fault]]) -> Iterator[Fault]:
+    """Parameters in a unit that the formula does not multiply."""
+    for row, where in placed:
+        wanted = _UNITS.get(row.param)
+        if wanted is not None and not wanted.fullmatch(row.unit):
+            units = wanted.pattern.replace(".+", "unit").replace("|", " or ")
+            mend = f"convert it: {row.param} is multiplied in {units}"
+            yield Fault(where.file, where.line, f"{row.id}: {row.param} in {row.unit}", mend)
+        if row.param == "oxidation" and not 0 <= row.exact <= 1:
+            yield Fault(where.file, where.line, f"{row.id}: oxidation {row.printed}", "a share between 0 and 1")
 
 
 def _wrong_checks(rows: list[Parameter], where: Mapping[str, Fault]) -> Iterator[Fault]:

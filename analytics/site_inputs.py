@@ -54,6 +54,15 @@ class InstrumentRow(Strict):
     serial: Text = ""
     document: str
 
+    @model_validator(mode="after")
+    def _shown(self) -> "InstrumentRow":
+        """GB/T 32151.34 Annex D: a zero factor only with evidence, never by silence."""
+        if Fraction(self.factor) == 0 and not self.document.strip():
+            raise ValueError("a zero factor without evidence; name the contract with its settlement note, or the GEC")
+        if self.kind == "certificate" and not (self.registry and self.serial):
+            raise ValueError("a certificate without registry and serial; add both: they show nobody else claims it")
+        return self
+
 
 class CreditRow(Strict):
     """Retired carbon credits."""

@@ -13,7 +13,8 @@ _SUBSTANCES = ("CO2e", "CO2", "CH4", "N2O", "ce", "C", "")
 
 # (dimension, size in that dimension's base); 1 US gal = 3.785411784 L and 1 kWh = 3.6 MJ by definition.
 _PER: Mapping[str, tuple[str, Fraction]] = MappingProxyType({
-    "kWh": ("energy", Fraction(36, 10**4)), "MWh": ("energy", Fraction(36, 10)), "MJ": ("energy", Fraction(1, 1000)),
+    "kWh": ("energy", Fraction(36, 10**4)), "MWh": ("energy", Fraction(36, 10)), "GWh": ("energy", Fraction(3600)),
+    "1e4kWh": ("energy", Fraction(36)), "MJ": ("energy", Fraction(1, 1000)),
     "GJ": ("energy", Fraction(1)), "TJ": ("energy", Fraction(1000)), "therm": ("therm", Fraction(1)),
     "m³": ("volume", Fraction(1)), "m3": ("volume", Fraction(1)), "Nm3": ("volume", Fraction(1)),
     "1e4Nm3": ("volume", Fraction(10**4)),
