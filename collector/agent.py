@@ -1,23 +1,24 @@
 """The collector: one task a Modbus link, one session an MQTT broker, one thread that commits; epoch after epoch."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 import structlog
 
-from collector.clock import EpochClock
+from collector.clock import STEP_MS, EpochClock, StepWatch
 from collector.committer import Committer
+from collector.connections import Line, at_work, changed_devices, gate_of, line_of
 from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
 from collector.notify import Pulse
+from collector.pending import HOLD_S, Held, Span, cadence_only, commit_span, is_set
 from collector.plausible import Silence
 from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
-from collector.protocols.settings import Settings
 from collector.wiring import WiredLink
 from metering.reading import GapReason
 
@@ -27,18 +28,18 @@ _FINISH_S = 1.0  # how long polls at work may go on after a stop
 _CHANGE_S = 0.25  # and at least after a new wiring, where they may go on for their cadence
 _CLOSE_S = 1.0
 _GOODBYE_S = 0.5
-_STEP_MS = 1_000  # the wall clock set forward by more than this begins a new epoch
 
 
 class Collector:
     """Reads everything a site's links reach into one store, until told to stop."""
 
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
-        self._wired = _at_work(links)
+        self._wired = at_work(links)
         self._committer, self._name = committer, name
-        self._gates: dict[_Line, Gate | LineGate] = {}
+        self._gates: dict[Line, Gate | LineGate] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._links: list[ModbusLink] = []
+        self._sessions: list[MqttSession] = []
         self._next: tuple[WiredLink, ...] | None = None
         self._rewire, self._rewired = asyncio.Event(), asyncio.Event()
         self._log = structlog.get_logger("collector")
@@ -49,6 +50,9 @@ class Collector:
         clock = EpochClock()
         why: GapReason | None = None
         try:
+            if not is_set(clock.start_ms, await self._newest_ms()):
+                clock, why = await self._run_pending(stop, ready, clock), GapReason.TIME_UNCERTAIN
+                ready = _nothing
             while not stop.is_set():
                 stop_ms, why = await self._run_epoch(stop, ready, why, clock)
                 clock = clock.onward(stop_ms) if why is GapReason.MAINTENANCE else EpochClock()
@@ -64,7 +68,7 @@ class Collector:
 
         The new connections are made while the old reads go on; links that stay keep theirs.
         """
-        wired = _at_work(links)
+        wired = at_work(links)
         changed = changed_devices(self._wired, wired)
         if changed:
             await self._open(wired)
@@ -73,6 +77,10 @@ class Collector:
             self._rewire.set()
             await self._rewired.wait()
         return changed
+
+    def faults(self) -> list[str]:
+        """What keeps it from reading and will not mend by itself."""
+        return [fault for session in self._sessions for fault in session.faults()]
 
     def pulses(self) -> Iterator[Pulse]:
         """How far each loop has got, for the watchdog."""
@@ -87,9 +95,9 @@ class Collector:
         """
         taken = {line.address for line in self._gates}
         opening = set()
-        for line in (_line(wired) for wired in links if wired.link.modbus):
+        for line in (line_of(wired) for wired in links if wired.link.modbus):
             if line not in self._gates:
-                self._gates[line] = _gate(line)
+                self._gates[line] = gate_of(line)
                 if line.address not in taken:
                     opening.add(asyncio.create_task(self._gates[line].open_if_possible()))
         if opening:
@@ -99,7 +107,7 @@ class Collector:
         """What was asked for becomes what is; connections that nobody uses any more are closed."""
         if self._next is not None:
             self._wired, self._next = self._next, None
-            used = {_line(wired) for wired in self._wired}
+            used = {line_of(wired) for wired in self._wired}
             for line in self._gates.keys() - used:
                 self._gates.pop(line).close()
         self._rewire.clear()
@@ -111,11 +119,12 @@ class Collector:
         self._adopt()
         epoch = await self._begin(clock, why_down)
         self._links = [
-            self._link(wired, epoch, clock, why_down is GapReason.MAINTENANCE)
+            self._link(wired, epoch, clock, changing=why_down is GapReason.MAINTENANCE)
             for wired in self._wired
             if wired.link.modbus
         ]
         sessions = [self._session(wired, epoch, clock) for wired in self._wired if not wired.link.modbus]
+        self._sessions = sessions
         tasks = [asyncio.create_task(link.run()) for link in self._links]
         for session in sessions:
             session.start()
@@ -133,6 +142,51 @@ class Collector:
             await asyncio.gather(*(asyncio.to_thread(session.close, _GOODBYE_S) for session in sessions))
         return stop_ms, why
 
+    async def _newest_ms(self) -> int:
+        times = await asyncio.wrap_future(self._committer.call(lambda writer: writer.newest_times()))
+        return max(times.values(), default=0)
+
+    async def _run_pending(self, stop: asyncio.Event, ready: Callable[[], None], clock: EpochClock) -> EpochClock:
+        """Read under a clock that is not set until it is, or for a while; then the readings get their times."""
+        self._adopt()
+        self._log.error("clock_not_set", now_ms=clock.start_ms)
+        groups = tuple(g for link in self._wired if link.link.modbus for device in link.devices for g in device.groups)
+        numbering = self._committer.call(lambda writer: {g.group: writer.group(g.group) for g in groups})
+        numbers = await asyncio.wrap_future(numbering)
+        held, epoch = Held(), Epoch(0, clock.start_ms, numbers, {}, {})
+        self._links = [self._link(w, epoch, clock, held=held) for w in self._wired if w.link.modbus]
+        tasks = [asyncio.create_task(link.run()) for link in self._links]
+        ready()
+        newest_ms = await self._newest_ms()
+        await self._until_set(stop, tasks, clock, newest_ms)
+        stop_ms, shift_ms = clock.now_ms(), clock.stepped_ms()
+        await _wind_down(self._links, tasks, stop_ms, _FINISH_S)
+        certain = is_set(stop_ms + shift_ms, newest_ms)
+        if not certain:  # it goes on from the last time there was
+            shift_ms = max(newest_ms + 1, epoch.start_ms) - epoch.start_ms
+        feeds = [feed for link in self._links for unit in link.units for feed in unit.feeds.values()]
+        for feed in feeds:
+            feed.flush()
+        ticks = {track: tick for feed in feeds for track, tick in feed.next_ticks.items()}
+        span = Span(held, groups, ticks, epoch.start_ms, stop_ms)
+        writing = self._committer.call(lambda writer: commit_span(writer, span, shift_ms, None, certain=certain))
+        await asyncio.wrap_future(writing)
+        self._log.warning("clock_set" if certain else "clock_still_not_set", by_ms=shift_ms, polls=len(held.polls))
+        return EpochClock() if certain else EpochClock(stop_ms + shift_ms)
+
+    async def _until_set(
+        self, stop: asyncio.Event, tasks: list["asyncio.Task[None]"], clock: EpochClock, newest_ms: int
+    ) -> None:
+        until_ms = clock.start_ms + int(1000 * HOLD_S)
+        while not stop.is_set() and clock.now_ms() < until_ms:
+            if is_set(clock.now_ms() + clock.stepped_ms(), newest_ms) and clock.stepped_ms() > STEP_MS:
+                return
+            for task in tasks:
+                if task.done():
+                    task.result()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _WATCH_S)
+
     def _finish_s(self, why: GapReason) -> float:
         """How long polls at work may go on; at a new wiring the other links wait for them [s]."""
         if why is not GapReason.MAINTENANCE:
@@ -144,27 +198,31 @@ class Collector:
         groups = [group for link in self._wired for device in link.devices for group in device.groups]
         opening = self._committer.call(lambda writer: open_epoch(writer, groups, clock.start_ms, why_down))
         epoch = await asyncio.wrap_future(opening)
-        if (ahead_ms := max(epoch.newest_ms.values(), default=0) - epoch.start_ms) > _STEP_MS:
+        if (ahead_ms := max(epoch.newest_ms.values(), default=0) - epoch.start_ms) > STEP_MS:
             self._log.error("clock_behind_the_newest_reading", by_ms=ahead_ms)
         self._log.info("collecting", epoch=epoch.id, links=len(self._wired), groups=len(groups))
         return epoch
 
-    def _link(self, wired: WiredLink, epoch: Epoch, clock: EpochClock, changing: bool) -> ModbusLink:  # noqa: FBT001
+    def _link(
+        self, wired: WiredLink, epoch: Epoch, clock: EpochClock, *, changing: bool = False, held: Held | None = None
+    ) -> ModbusLink:
         units = []
         for device in wired.devices:
             feeds, silence = {}, Silence()
             for group in device.groups:
                 number = epoch.numbers[group.group]
                 due = tracks_of(group, number, epoch.start_ms)
+                due = due if held is None else cadence_only(due)
                 tracks = [track.from_newest(clock.now_ms()) for track in due] if changing else due
                 newest_ms = epoch.newest_ms.get(number, 0)
-                feed = Feed(group, number, epoch.id, tracks, self._committer, newest_ms, silence)
+                feed = Feed(group, number, epoch.id, tracks, held or self._committer, newest_ms, silence)
+                feed.certain = clock.certain
                 for track, whole in zip(tracks, due, strict=True):
                     if track.first > whole.first:  # the changeover took so long
                         feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))
                 feeds[number] = feed
             units.append(Unit(device, feeds))
-        return ModbusLink(wired, units, self._gates[_line(wired)], clock)
+        return ModbusLink(wired, units, self._gates[line_of(wired)], clock)
 
     def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
         inboxes = []
@@ -185,6 +243,7 @@ class Collector:
         That is a stop, a new wiring, the clock set forward; a task or thread that ends by itself ends the collector.
         """
         words = {asyncio.create_task(event.wait()) for event in (stop, self._rewire)}
+        steps = StepWatch(certain=clock.certain)
         try:
             while True:
                 done, _ = await asyncio.wait({*words, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)
@@ -196,7 +255,8 @@ class Collector:
                     return GapReason.COLLECTOR_DOWN_CLEAN
                 if self._rewire.is_set():
                     return GapReason.MAINTENANCE
-                if (step_ms := clock.stepped_ms()) > _STEP_MS:
+                step_ms = clock.stepped_ms()
+                if steps.believed(step_ms, asyncio.get_running_loop().time()):
                     self._log.warning("clock_set_forward", by_ms=step_ms)
                     return GapReason.TIME_UNCERTAIN
         finally:
@@ -227,40 +287,5 @@ async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"],
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Line(NamedTuple):
-    """What makes a connection what it is."""
-
-    link: str
-    serial: bool
-    settings: Settings
-    connect_delay_s: float
-
-    @property
-    def address(self) -> tuple[str, str, int]:
-        """Where it goes."""
-        return (self.settings.path, self.settings.host, self.settings.port)
-
-
-def _line(wired: WiredLink) -> _Line:
-    return _Line(wired.link.id, wired.link.serial, wired.settings, wired.connect_delay_s)
-
-
-def _gate(line: _Line) -> Gate | LineGate:
-    if line.serial:
-        return LineGate(line.settings, connect_delay_s=line.connect_delay_s)
-    return Gate(line.settings.host, line.settings.port, connect_delay_s=line.connect_delay_s)
-
-
-def _at_work(links: Iterable[WiredLink]) -> tuple[WiredLink, ...]:
-    return tuple(link for link in links if any(device.groups for device in link.devices))
-
-
 def _nothing() -> None:
     pass
-
-
-def changed_devices(before: Iterable[WiredLink], after: Iterable[WiredLink]) -> tuple[str, ...]:
-    """The devices that are new, gone, or not read as before."""
-    old = {device.device.id: (wired.link, device) for wired in before for device in wired.devices}
-    new = {device.device.id: (wired.link, device) for wired in after for device in wired.devices}
-    return tuple(sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name)))

@@ -74,6 +74,10 @@ class Committer:
         """How far it has got, for the watchdog; a try that fails counts, for no restart mends a full disk."""
         return Pulse("commit", self._turns, self._writing or bool(self._batch), _LONGEST_S)
 
+    def faults(self) -> list[str]:
+        """What the store refuses just now."""
+        return ["the store takes nothing"] if self._failing else []
+
     @property
     def alive(self) -> bool:
         """True while its thread works."""
@@ -166,11 +170,6 @@ class Committer:
         return True
 
     def _tell(self, batch: Batch) -> None:
-        for told in batch.told:
-            try:
-                told()
-            except Exception:  # noqa: BLE001 - a broker that is gone must not end the commits
-                self._log.exception("acknowledging_failed")
         for future, work in batch.calls:
             if not future.set_running_or_notify_cancel():
                 continue
@@ -178,6 +177,11 @@ class Committer:
                 future.set_result(work(self._writer))
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 future.set_exception(error)
+        for told in batch.told:  # last: what was asked for with a message is done before it is acknowledged
+            try:
+                told()
+            except Exception:  # noqa: BLE001 - a broker that is gone must not end the commits
+                self._log.exception("acknowledging_failed")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from collector.committer import Committer, committing
 from collector.courier import BadLine
 from collector.forward import ForwardThread, start_forwarding
 from collector.housekeeping import Housekeeping
-from collector.metrics import Sources, TalliedWriter, serving
+from collector.metrics import Health, Sources, TalliedWriter, serving
 from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
 from collector.reconciler import Reconciler, start_reconciling
 from collector.wiring import wire_site
@@ -84,6 +84,10 @@ class Forwarding:
         """How far it has got, for the watchdog."""
         if self._thread is not None:
             yield self._thread.forwarder.pulse
+
+    def faults(self) -> list[str]:
+        """What a person must mend."""
+        return self._thread.forwarder.faults() if self._thread is not None else []
 
     def progress(self) -> tuple[int, int] | None:
         """How many polls are pending and delivered; None where nothing is forwarded."""
@@ -156,8 +160,12 @@ def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None
     ):
         collector = Collector(links, committer, config.site.id)
         watchdog = Watchdog(lambda: [*collector.pulses(), *forwarding.pulses()], watchdog_s())
-        sources = Sources(writer.tally, lambda: committer.waiting, forwarding.progress)
-        with serving(config.file.metrics, sources, lambda: watchdog.faults(time.monotonic())):
+        sources = Sources(writer.tally, lambda: committer.waiting, forwarding.progress, house)
+        health = Health(
+            lambda: watchdog.faults(time.monotonic()),
+            lambda: [*committer.faults(), *collector.faults(), *forwarding.faults()],
+        )
+        with serving(config.file.metrics, sources, health):
             asyncio.run(_collect(collector, watchdog, Reload(config, collector, forwarding), ready, seconds))
     return 0
 

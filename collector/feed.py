@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from collector.committer import Committer
 from collector.holding import Holding, Level, level_of
+from collector.pending import Held, questionable
 from collector.plausible import Silence
 from collector.schedule import Track
 from collector.wiring import Wire, WiredGroup
@@ -40,7 +41,7 @@ class Feed:
         number: int,
         epoch: int,
         tracks: Iterable[Track],
-        committer: Committer,
+        committer: Committer | Held,
         after_ms: int,
         silence: Silence | None = None,
     ) -> None:
@@ -54,6 +55,7 @@ class Feed:
         self._quantities = tuple(column.quantity for column in wired.group.columns)
         self._silence = silence or Silence()
         self._holding = Holding([_level(wire) for wire in wired.wires])
+        self.certain = True  # whether the clock is; where it is not, every value says so
 
     def reading(self, track: Track, tick: int, time_ms: int, words: list[bytes]) -> None:
         """A tick was answered: decode and queue its reading; its time rises by at least 1 ms."""
@@ -68,6 +70,8 @@ class Feed:
         values, invalid = self.decoder.decode(words)
         failpoint("poll-read")
         grades = self._holding.grade(time_ms, values)
+        if not self.certain:
+            grades = questionable(grades, len(values))
         self.next_ticks[track] = tick + 1
         self._committer.add(
             polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words), grades),),

@@ -55,7 +55,7 @@ class Forwarder:
         self._pending: Pending | None = None
         self._back_off = BackOff()
         self._refused: dict[int, tuple[int, float]] = {}  # first seq of a batch -> tries, not again before [s]
-        self.state = "starting"
+        self.state, self._why = "starting", ""
         self.delivered = self.quarantined = 0  # [polls], [lines] since the start
         self._turns = 0
         self._resting = True
@@ -89,6 +89,10 @@ class Forwarder:
         self._enter("delivering")
         self._back_off.reset()
         return 0.0 if busy else IDLE_S
+
+    def faults(self) -> list[str]:
+        """What a person must mend: the server refuses us, or everything we send."""
+        return [f"forward: {self._why}"] if self.state == "paused" else []
 
     def pending(self) -> int:
         """How many polls the sink has not got."""
@@ -171,6 +175,7 @@ class Forwarder:
         if state == self.state:
             return
         self.state = state
+        self._why = "" if answer is None else f"{answer.status} {answer.detail}"
         if answer is None:
             log.info("forward", state=state, sink=self._sink.name)
         else:

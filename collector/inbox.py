@@ -10,6 +10,7 @@ from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, Poll, PollGap, Quality, ValueGap
 
 Acknowledge = Callable[[], None]
+_KEPT_BYTES = 4_000  # of a message set aside
 
 
 class Inbox:
@@ -29,7 +30,7 @@ class Inbox:
         try:
             message = self._reader.read(payload)
         except RejectedError as error:
-            self.reject(at_ms, str(error), done)
+            self.reject(at_ms, str(error), done, payload)
             return
         arrival = Arrival(at_ms, message.time_ms, message.sequence, hash(payload), repeated, queued)
         before_ms, expected = self._recognizer.newest_ms, self._recognizer.expected
@@ -40,11 +41,18 @@ class Inbox:
         gaps: tuple[PollGap, ...] = ()
         if identity.missing:
             gaps = (self._gap(expected, identity.missing, before_ms, identity.time_ms, GapReason.SEQ_HOLE),)
+        elif identity.silent_ms:  # without numbers how many is not known
+            silent_s, usual_s = identity.silent_ms / 1000, identity.usual_ms / 1000
+            why = f"no message for {silent_s:.0f} s, where one came every {usual_s:.0f} s"
+            gaps = (self._gap(expected, 0, before_ms, identity.time_ms, GapReason.SEQ_HOLE, why),)
         self._store(message, identity, gaps, done)
 
-    def reject(self, at_ms: int, why: str, done: Acknowledge) -> None:
-        """A message that is no reading, noted, and acknowledged so that it does not come back for ever."""
+    def reject(self, at_ms: int, why: str, done: Acknowledge, payload: bytes) -> None:
+        """A message that is no reading, set aside with its reason, and acknowledged so that it does not come back."""
         self._recognizer.rejected()
+        text = payload[:_KEPT_BYTES].decode(errors="backslashreplace")
+        row = (self._recognizer.expected, text, why, at_ms)
+        self._committer.call(lambda writer: writer.quarantine(f"mqtt {self.topic}", [row]))
         gap = self._gap(self._recognizer.expected, 1, at_ms, at_ms, GapReason.REJECTED, why)
         self._committer.add(gaps=(gap,), told=done)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from resource import getpagesize
 from typing import Any
 
+from collector.housekeeping import Housekeeping
 from metering.reading import Lane, Poll, PollGap, PollGroup, ValueGap
 from metering.sitefile import MetricsSection
 from metering.store.readings import LedgerKey, ReadingsWriter
@@ -34,6 +35,7 @@ class Tally:
     longest_s: float = 0.0
     failures: int = 0
     quarantined: int = 0
+    rejected: int = 0  # messages
 
     def polls(self, polls: Iterable[Poll]) -> None:
         """Readings that are durable."""
@@ -87,7 +89,10 @@ class TalliedWriter(ReadingsWriter):
         """Set aside lines a sink will never take, and count them."""
         rows = tuple(rows)
         super().quarantine(sink, rows)
-        self.tally.quarantined += len(rows)
+        if sink.startswith("mqtt "):
+            self.tally.rejected += len(rows)
+        else:
+            self.tally.quarantined += len(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,15 @@ class Sources:
     tally: Tally
     queue: Callable[[], int]  # polls that wait for a commit
     forward: Callable[[], tuple[int, int] | None]  # polls (pending, delivered); None where nothing is forwarded
+    house: Housekeeping | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Loops that stand still, and what a person must mend; either makes /healthz red."""
+
+    stuck: Faults
+    faults: Faults
 
 
 class Figures:
@@ -111,6 +125,7 @@ class Figures:
         yield from self._commits()
         yield from self._state()
         yield from self._forward()
+        yield from self._house()
 
     def _ticks(self) -> Iterator[Any]:
         """Due ticks are those that ended, as a reading or in a gap; messages are due at no time."""
@@ -129,6 +144,7 @@ class Figures:
         yield _labelled("zcf_ticks_read", "Ticks that ended as a durable reading", labels, read)
         yield _labelled("zcf_ticks_gap", "Ticks that ended in a gap", (*labels, "reason"), gap)
         absent = {(reason,): count for reason, count in tally.value_gaps.copy().items()}
+        yield _labelled("zcf_messages_rejected", "Messages set aside as no reading", (), {(): tally.rejected})
         yield _labelled("zcf_values_absent", "Values missing from good answers", ("reason",), absent)
 
     def _commits(self) -> Iterator[Any]:
@@ -153,6 +169,14 @@ class Figures:
             ages.add_metric([device], max(0.0, self._now_s() - time_ms / 1000))
         yield ages
         yield _gauge("zcf_resident_bytes", "Memory of the process", _resident_bytes())
+
+    def _house(self) -> Iterator[Any]:
+        house = self._from.house
+        if house is not None:
+            yield _gauge("zcf_store_used_bytes", "What the readings take", house.used_bytes)
+            yield _gauge("zcf_store_quota_bytes", "What they may take", house.quota_bytes)
+            yield _gauge("zcf_disk_free_share", "Free part of the disk the store is on", house.free_share)
+            yield _labelled("zcf_store_thinned_polls", "Polls the ladder removed", (), {(): house.thinned})
 
     def _forward(self) -> Iterator[Any]:
         found = self._from.forward()
@@ -192,12 +216,12 @@ def exposition(sources: Sources) -> Text:
 
 
 @contextmanager
-def serving(section: MetricsSection | None, sources: Sources, faults: Faults) -> Iterator[None]:
+def serving(section: MetricsSection | None, sources: Sources, health: Health) -> Iterator[None]:
     """Answer /metrics and /healthz for the length of a block, where the site file says so."""
     if section is None:
         yield
         return
-    server = ThreadingHTTPServer((section.host, section.port), _handler(exposition(sources), faults))
+    server = ThreadingHTTPServer((section.host, section.port), _handler(exposition(sources), health))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
@@ -209,7 +233,7 @@ def serving(section: MetricsSection | None, sources: Sources, faults: Faults) ->
         thread.join()
 
 
-def _handler(text: Text, faults: Faults) -> type[BaseHTTPRequestHandler]:
+def _handler(text: Text, health: Health) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 5.0  # a caller that sends nothing is let go
 
@@ -217,9 +241,9 @@ def _handler(text: Text, faults: Faults) -> type[BaseHTTPRequestHandler]:
             if self.path == "/metrics":
                 self._answer(200, "text/plain; version=0.0.4; charset=utf-8", text())
             elif self.path == "/healthz":
-                stuck = faults()
-                body = json.dumps({"ok": not stuck, "stuck": stuck}).encode()
-                self._answer(503 if stuck else 200, "application/json", body)
+                stuck, faults = health.stuck(), health.faults()
+                body = json.dumps({"ok": not stuck and not faults, "stuck": stuck, "faults": faults}).encode()
+                self._answer(503 if stuck or faults else 200, "application/json", body)
             else:
                 self._answer(404, "text/plain", b"/metrics or /healthz\n")
 

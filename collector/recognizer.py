@@ -8,6 +8,7 @@ from metering.reading import Quality
 SKEW_MS = 60_000  # a device's clock further off than this is not believed
 QUEUED_MS = 7 * 86_400_000  # but after a connection brokers deliver what they kept: so old may a message then be
 _REMEMBERED = 512
+_REGULAR = 16  # intervals by which it is judged whether messages come regularly
 _MOST_MISSING = 1_000_000  # a larger jump of the sequence number is a restart of the device, not a loss
 
 
@@ -18,6 +19,8 @@ class Identity(NamedTuple):
     tick: int
     quality: Quality
     missing: int  # messages that never came, between the last one and this
+    silent_ms: int = 0  # without numbers: how long nothing came where messages come regularly; 0 = not unusual
+    usual_ms: int = 0
 
 
 class Arrival(NamedTuple):
@@ -42,6 +45,7 @@ class Recognizer:
         self._numbers: deque[int] = deque(maxlen=_REMEMBERED)
         self._times: deque[int] = deque(maxlen=_REMEMBERED)
         self._digests: deque[int] = deque(maxlen=_REMEMBERED)
+        self._intervals: deque[int] = deque(maxlen=_REGULAR)
 
     def rejected(self) -> None:
         """Note a message that could not be read."""
@@ -54,8 +58,19 @@ class Recognizer:
             return None
         missing = self._missing(arrival.sequence)
         time_ms = self._free(time_ms, believed=arrival.device_ms is not None and quality is Quality.GOOD)
+        silent_ms, usual_ms = self._silence(time_ms) if arrival.sequence is None else (0, 0)
         self._remember(arrival, time_ms)
-        return Identity(time_ms, arrival.sequence or 0, quality, missing)
+        return Identity(time_ms, arrival.sequence or 0, quality, missing, silent_ms, usual_ms)
+
+    def _silence(self, time_ms: int) -> tuple[int, int]:
+        """How long nothing came, and how often messages come: told where they are regular and three periods passed."""
+        interval = time_ms - self.newest_ms if self.newest_ms else 0
+        seen = sorted(self._intervals)
+        usual = seen[len(seen) // 2] if seen else 0
+        regular = len(seen) == _REGULAR and seen[_REGULAR // 8] > 0.7 * usual and seen[-_REGULAR // 8 - 1] < 1.3 * usual
+        if interval > 0:
+            self._intervals.append(interval)
+        return (interval, usual) if regular and interval > 3 * usual else (0, usual)
 
     def _time(self, arrival: Arrival) -> tuple[int, Quality]:
         if arrival.device_ms is None:

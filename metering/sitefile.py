@@ -85,6 +85,10 @@ class Link(Strict):
     connect_delay: Duration | None = None
     version: Literal["3.1.1", "5"] = "3.1.1"
     client_id: str = ""
+    user: str = ""  # of an MQTT broker; its password is in password_file or ZCF_MQTT_PASSWORD, never here
+    password_file: str = ""
+    tls: bool = False  # by the system's authorities, or the one whose certificate `ca` names
+    ca: str = ""
 
     @property
     def modbus(self) -> bool:

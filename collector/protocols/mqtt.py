@@ -4,9 +4,11 @@ paho by itself acknowledges before anyone has stored anything: 524 of 600 messag
 with manual acknowledgement (measured, paho-mqtt 2.2.0).
 """
 
+import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -26,6 +28,15 @@ _KEEPALIVE_S = 30
 _QUEUE_S = 30  # so long after a connection, messages may come out of the broker's queue
 _SESSION_S = 7 * 86_400  # how long an MQTT 5 broker keeps our session; with 3.1.1 its own setting counts
 _RECONNECT_S = (1, 30)
+_SHORT_S = 10  # a connection that ends sooner is taken for a fight with another client of our name
+_FIGHT = 3  # such connections in a row, and then we come back seldom
+_PEACE_S = (60, 300)
+
+
+def mqtt_password(link: Link, environ: Mapping[str, str]) -> str:
+    """The password of a link's user: from its file, else from ZCF_MQTT_PASSWORD, or the file that _FILE names."""
+    named = link.password_file or environ.get("ZCF_MQTT_PASSWORD_FILE", "")
+    return Path(named).read_text(encoding="utf-8").strip() if named else environ.get("ZCF_MQTT_PASSWORD", "")
 
 
 class MqttSession:
@@ -42,6 +53,8 @@ class MqttSession:
         self._connected_ms: int | None = None
         self._lost_ms: int | None = None
         self._closing = False
+        self._refused: dict[str, str] = {}  # what the broker will not let us do, and why
+        self._short = 0  # connections in a row that ended at once
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{link.id}", daemon=True)
 
     def _make(self, client_id: str) -> paho.Client:
@@ -50,6 +63,10 @@ class MqttSession:
             CallbackAPIVersion.VERSION2, client_id, clean_session=None if five else False,
             protocol=paho.MQTTv5 if five else paho.MQTTv311, manual_ack=True,
         )  # fmt: skip
+        if self._link.user:
+            client.username_pw_set(self._link.user, mqtt_password(self._link, os.environ))
+        if self._link.tls or self._link.ca:
+            client.tls_set(self._link.ca or None)  # verified against the name; there is no way to leave that out
         client.suppress_exceptions = True  # else an error in a callback ends paho's thread, which still looks connected
         client.reconnect_delay_set(*_RECONNECT_S)
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
@@ -61,6 +78,15 @@ class MqttSession:
     def alive(self) -> bool:
         """True while its thread works."""
         return self._thread.is_alive()
+
+    def faults(self) -> list[str]:
+        """What stands between us and the messages and will not mend by itself."""
+        found = [f"{self._link.id}: {what}: {why}" for what, why in self._refused.items()]
+        if self._short >= _FIGHT:
+            found.append(f"{self._link.id}: connections end at once: does another client use our name?")
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._closing:
+            found.append(f"{self._link.id}: its thread has ended")
+        return found
 
     def start(self) -> None:
         """Begin to connect; a broker that is not there yet is waited for."""
@@ -87,8 +113,11 @@ class MqttSession:
 
     def _connected(self, _c: Any, _u: Any, flags: Any, reason: Any, _p: Any) -> None:
         if reason.is_failure:
-            self._log.error("broker_refuses", reason=str(reason))
+            if "connection" not in self._refused:
+                self._log.error("broker_refuses", reason=str(reason))
+            self._refused["connection"] = str(reason)
             return
+        self._refused.clear()
         now_ms = self._clock.now_ms()
         self._connection += 1
         self._note_loss(now_ms)
@@ -119,7 +148,17 @@ class MqttSession:
         self._lose("cannot connect")
 
     def _disconnected(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if not self._closing and self._lost_ms is None:
+            self._count_short()
         self._lose(str(reason))
+
+    def _count_short(self) -> None:
+        """Two clients of one name throw each other out for ever: who sees it waits."""
+        lasted_ms = self._clock.now_ms() - (self._connected_ms or 0)
+        self._short = self._short + 1 if lasted_ms < 1000 * _SHORT_S else 0
+        self._client.reconnect_delay_set(*(_PEACE_S if self._short >= _FIGHT else _RECONNECT_S))
+        if self._short == _FIGHT:
+            self._log.error("connections_end_at_once", mend="give every collector a client_id of its own")
 
     def _lose(self, why: str) -> None:
         if not self._closing and self._lost_ms is None:
@@ -130,6 +169,7 @@ class MqttSession:
         for topic, reason in zip(self._inboxes, reasons, strict=False):
             if reason.is_failure:
                 self._log.error("subscription_refused", topic=topic, reason=str(reason))
+                self._refused[f"subscription to {topic} refused"] = str(reason)
 
     def _message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
         if self._closing or self._committer.full:
@@ -145,7 +185,7 @@ class MqttSession:
             inbox.take(bytes(message.payload), now_ms, done, repeated=message.dup, queued=queued)
         except Exception as error:  # noqa: BLE001 - one message must not end the session, nor come back for ever
             self._log.exception("message_failed", topic=message.topic)
-            inbox.reject(now_ms, f"{type(error).__name__} while reading it", done)
+            inbox.reject(now_ms, f"{type(error).__name__} while reading it", done, bytes(message.payload))
 
     def _acknowledge(self, connection: int, mid: int, qos: int) -> None:
         if connection == self._connection:

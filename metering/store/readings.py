@@ -1,13 +1,10 @@
 """readings.db, written by the collector: packed polls, gaps, the tick ledger, SeriesInfo and delivery cursors."""
 
 import contextlib
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from metering.failpoint import failpoint
 from metering.reading import Lane, Poll, PollGap, PollGroup, SeriesInfo, ValueGap
 from metering.store import DamagedError, StoreBrokenError, StoreFullError
 from metering.store import readings_schema as sql
+from metering.store.infos import dump_info, load_info
 from metering.store.packing import Packing, dump_group, load_group
 from metering.store.readings_schema import FORMAT, MIGRATIONS, SCHEMA
 from metering.store.reserve import Reserve
@@ -24,6 +22,8 @@ from metering.store.sqlite import WriterLock, close_writer, open_writer, transac
 __all__ = ["FORMAT", "LedgerKey", "ReadingsWriter", "dump_info", "load_info", "readings_path", "writing"]
 
 _CHECKED_BYTES = 256 * 2**20  # a file up to this size is looked through after a crash: it takes a second or two
+
+MOST_ASIDE = 20_000  # lines and messages kept in quarantine; beyond, the oldest go
 
 LedgerKey = tuple[int, int, Lane]  # (epoch, group, lane)
 
@@ -252,6 +252,7 @@ class ReadingsWriter:
         """Set aside lines a sink will never take: (seq, line, reason, at_ms)."""
         with self.transaction() as db:
             db.executemany(sql.ADD_QUARANTINE, [(sink, *row) for row in rows])
+            db.execute(sql.TRIM_QUARANTINE, (MOST_ASIDE,))
 
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""
@@ -282,21 +283,3 @@ def writing(store: Path, owner: str) -> Iterator[ReadingsWriter]:
         yield writer
     finally:
         writer.close()
-
-
-def dump_info(info: SeriesInfo) -> str:
-    """What is known of a register as JSON, but for its key and its date."""
-    body = asdict(info)
-    for key in ("point", "quantity", "valid_from_ms"):
-        del body[key]
-    for key in ("scale", "modulus", "ct_ratio"):
-        body[key] = None if body[key] is None else str(body[key])
-    return json.dumps(body, separators=(",", ":"), sort_keys=True)
-
-
-def load_info(point: str, quantity: str, valid_from_ms: int, text: str) -> SeriesInfo:
-    """The inverse of dump_info."""
-    body = json.loads(text)
-    for key in ("scale", "modulus", "ct_ratio"):
-        body[key] = None if body[key] is None else Fraction(body[key])
-    return SeriesInfo(point=point, quantity=quantity, valid_from_ms=valid_from_ms, **body)

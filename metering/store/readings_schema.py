@@ -64,4 +64,5 @@ TOUCHING = (
     "SELECT min(first_seq), max(last_seq) FROM delivered WHERE sink=? AND lane=? AND first_seq<=? AND last_seq>=?"
 )
 DROP_JOINED = "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?"
+TRIM_QUARANTINE = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?"
 SET_STATE = "INSERT INTO state VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value"

@@ -313,6 +313,7 @@ async def test_a_clock_set_forward_begins_a_new_epoch_and_the_time_between_is_a_
 ) -> None:
     wall = Wall()
     monkeypatch.setattr("collector.clock.time", wall)
+    monkeypatch.setattr("collector.clock.CONFIRM_S", 0.2)  # a leap of more than ten minutes must stay for a while
     async with device() as meter:
         config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
         reader = ReadingsReader(config.store_dir)

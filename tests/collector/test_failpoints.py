@@ -21,7 +21,7 @@ from tests.collector.test_reload import due_by_ledger, ended
 from tests.conftest import needs_program
 from tests.harness.fakeflux import FakeFlux
 
-EVERYDAY = ("commit-written", "commit-after", "epoch-opened", "forward-sent")
+EVERYDAY = ("commit-after", "forward-sent")
 AT_WORK = (
     "poll-read", "poll-queued", "commit-before", "commit-written", "commit-after", "told", "group-made", "declared",
     "epoch-opened", "epoch-ledger", "forward-sent", "forward-marked", "forward-set-aside", "acknowledge-written",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.metrics import Sources, TalliedWriter, Tally, exposition, serving
+from collector.metrics import Health, Sources, TalliedWriter, Tally, exposition, serving
 from metering.config import ConfigError
 from metering.reading import Block, Column, GapReason, Lane, Poll, PollGap, PollGroup, ValueGap
 from metering.sitefile import MetricsSection, load_site
@@ -68,7 +68,7 @@ async def test_a_running_daemon_s_figures_are_the_store_s_own(tmp_path: Path) ->
             found, health = parsed(get(port, "/metrics")), json.loads(get(port, "/healthz"))
             counts, reasons = reader.counts(), reader.gap_reasons()
             assert daemon.end(signal.SIGTERM) == 0
-    assert health == {"ok": True, "stuck": []}
+    assert health == {"ok": True, "stuck": [], "faults": []}
     power = next(n for n, group in reader.groups().items() if (group.device, group.name) == ("a-1", "power"))
     read = found["zcf_ticks_read_total", ("a-1", "cadence")]
     assert 6 <= read <= counts[power, Lane.CADENCE][0]  # asked a moment later
@@ -151,15 +151,20 @@ def test_forwarding_shows_what_is_pending_delivered_and_quarantined(tmp_path: Pa
 
 
 def test_healthz_is_503_while_a_loop_stands_still_and_unknown_paths_are_404() -> None:
-    stuck = ["commit"]
+    stuck, faults = ["commit"], ["broker: subscription refused"]
     section = MetricsSection(port=free_port())
-    with serving(section, Sources(Tally(), lambda: 0, lambda: None), lambda: stuck):
+    with serving(section, Sources(Tally(), lambda: 0, lambda: None), Health(lambda: stuck, lambda: faults)):
         with pytest.raises(urllib.error.HTTPError) as caught:
             get(section.port, "/healthz")
         assert caught.value.code == 503
-        assert json.loads(caught.value.read()) == {"ok": False, "stuck": ["commit"]}
+        assert json.loads(caught.value.read()) == {"ok": False, "stuck": ["commit"], "faults": faults}
         caught.value.close()
         stuck.clear()
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            get(section.port, "/healthz")
+        assert caught.value.code == 503
+        caught.value.close()
+        faults.clear()
         assert json.loads(get(section.port, "/healthz"))["ok"]
         with pytest.raises(urllib.error.HTTPError) as caught:
             get(section.port, "/secrets")

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from collector.agent import Collector, changed_devices
+from collector.agent import Collector
 from collector.committer import committing
+from collector.connections import changed_devices
 from collector.schedule import cadence, quarters
 from collector.wiring import wire_site
 from metering.reading import GapReason, Lane
