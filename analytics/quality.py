@@ -6,7 +6,7 @@ from typing import Any
 
 from metering.period import QUARTER_MS
 from metering.quantity import quantity
-from metering.reading import MICRO, Lane, PollGap, PollGroup, SeriesKey
+from metering.reading import MICRO, GapReason, Lane, PollGap, PollGroup, SeriesKey
 from metering.site import Site
 
 RECENT = 50
@@ -39,10 +39,12 @@ def quality_document(
     """The page's data view: all ticks of a window with their gaps by reason, and the newest gaps one by one."""
     groups = list(groups)
     due, missed = sum(one.ticks for one in groups), sum(one.gaps for one in groups)
+    asleep = min(reasons.get(GapReason.ASLEEP, 0), missed)  # a plant without light is no loss: neither read nor missed
+    awake = due - asleep
     return {
         "window_ms": list(window_ms),
-        "ticks": {"due": due, "read": due - missed, "gap": missed},
-        "coverage": (due - missed) / due if due else None,
+        "ticks": {"due": due, "read": due - missed, "gap": missed - asleep, "asleep": asleep},
+        "coverage": (due - missed) / awake if awake else None,
         "gaps_by_reason": dict(reasons),
         "recent_gaps": [_gap(group, gap) for group, gap in list(recent)[-RECENT:][::-1]],
         "open_items": [_open_item(site, key, body) for key, body in open_items],

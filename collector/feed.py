@@ -52,7 +52,8 @@ class Feed:
         self._epoch, self._committer = epoch, committer
         self._last_ms = after_ms
         self._runs: dict[Track, Run] = {}
-        self._quantities = tuple(column.quantity for column in wired.group.columns)
+        self.values: tuple[int | float | None, ...] = ()  # of the last poll
+        self.quantities = tuple(column.quantity for column in wired.group.columns)
         self._silence = silence or Silence()
         self._holding = Holding([_level(wire) for wire in wired.wires])
         self.certain = True  # whether the clock is; where it is not, every value says so
@@ -62,7 +63,7 @@ class Feed:
         if self._committer.full:
             self.missed(track, tick, 1, Cause(GapReason.STORE_FULL))
             return
-        if self._silence.broken(self.number, self._quantities, words):
+        if self._silence.broken(self.number, self.quantities, words):
             self.missed(track, tick, 1, Cause(GapReason.INVALID_VALUE, None, _ALL_ZERO))
             return
         self._write_run(track)
@@ -73,6 +74,7 @@ class Feed:
         if not self.certain:
             grades = questionable(grades, len(values))
         self.next_ticks[track] = tick + 1
+        self.values = values
         self._committer.add(
             polls=(Poll(self.number, time_ms, self._epoch, tick, track.lane, values, b"".join(words), grades),),
             value_gaps=[self._absent(words, index, reason, time_ms) for index, reason in invalid],

@@ -25,6 +25,7 @@ from collector.schedule import (
     link_wait_ms,
     unit_wait_ms,
 )
+from collector.sleep import is_silence, may_be_dark, powers_of, produced_nothing
 from collector.wiring import WiredDevice, WiredGroup, WiredLink
 from metering.reading import GapReason
 
@@ -51,6 +52,17 @@ class Unit:
         self._told_ms: dict[GapReason, int] = {}
         self._owed = False
         self.requests = {number: _requests(wired.device.unit, feed.wired) for number, feed in feeds.items()}
+
+    def seen(self, cause: Cause, now_ms: int) -> Cause:
+        """Why a tick has no reading: a plant that fell silent in the dark without producing is asleep."""
+        zone = self.wired.sleeps_in
+        if zone is None or not is_silence(cause.reason, cause.code) or not may_be_dark(now_ms, zone):
+            return cause
+        rated = [one.point.rated_power_kw or 0.0 for group in self.wired.groups for one in group.wires]
+        powers = [one for feed in self.feeds.values() for one in powers_of(feed.quantities, feed.values)]
+        if not produced_nothing(powers, max(rated, default=0.0)):
+            return cause
+        return Cause(GapReason.ASLEEP, None, f"{cause.reason.value}: {cause.detail}".rstrip(": "))
 
     def answered(self, took_s: float) -> None:
         """Note how long an answer took."""
@@ -158,7 +170,7 @@ class ModbusLink:
             feed.missed(due.track, due.tick - due.missed, due.missed, self._late(unit, due))
         now_ms = self._clock.now_ms()
         if self._patience.until_ms > now_ms:
-            feed.missed(due.track, due.tick, 1, self._cause)
+            feed.missed(due.track, due.tick, 1, unit.seen(self._cause, now_ms))
         elif unit.patience.until_ms > now_ms or self._spoils_quarter(unit, now_ms):
             feed.missed(due.track, due.tick, 1, unit.cause)
         else:
@@ -168,6 +180,8 @@ class ModbusLink:
         """Why ticks passed unread: the process was held up, the unit itself was slow, or the link was busy."""
         if self._stalled_ms >= due.track.due_ms(due.tick - due.missed):
             return Cause(GapReason.SCHEDULER_LATE)
+        if self._patience.failures:
+            return unit.seen(self._cause, self._clock.now_ms())
         if unit.patience.failures:
             return unit.cause
         return Cause(GapReason.OVERRUN)
@@ -185,7 +199,8 @@ class ModbusLink:
             words = await self._read(unit, due, min(feed.wired.group.cadence_ms / 1000, limit_s))
         except NoAnswerError as error:
             self._failed(unit, error, 1000 * (loop.time() - started))
-            feed.missed(due.track, due.tick, 1, Cause(error.reason, error.code, error.detail))
+            cause = Cause(error.reason, error.code, error.detail)
+            feed.missed(due.track, due.tick, 1, unit.seen(cause, self._clock.now_ms()))
             return
         if words is None:
             self._stalled_ms = self._clock.now_ms()
@@ -230,8 +245,8 @@ class ModbusLink:
             self._link_failed(cause)
             return
         self._connected()
-        unit.cause = cause
         now_ms = self._clock.now_ms()
+        unit.cause = unit.seen(cause, now_ms)
         unit.tell(self._log, now_ms)
         if error.reason is GapReason.EXCEPTION and error.code not in _UNIT_AWAY:
             return  # it is there and says no to this block: its other groups go on

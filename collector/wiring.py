@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from collector.bustime import BusTime
 from collector.datatypes import Number
@@ -14,6 +15,7 @@ from collector.points import MqttPoint
 from collector.profile import DeviceProfile, load_profile
 from collector.protocols.settings import Settings
 from collector.registers import Decoder
+from collector.sleep import CATEGORIES
 from metering.config import ConfigError, Fault
 from metering.reading import Block, Column, PollGroup, SeriesInfo
 from metering.site import MeteringPoint
@@ -85,6 +87,7 @@ class WiredDevice:
     profile: DeviceProfile
     timeout_s: float
     groups: tuple[WiredGroup, ...]
+    sleeps_in: ZoneInfo | None = None  # of a plant that goes to sleep at night: the site's time zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,8 @@ def _device(config: SiteConfig, device: Device, profile: DeviceProfile, link: Li
                 parts.setdefault(wire.part, []).append(wire)
     bus = BusTime(link.character_ms, pause_ms=profile.pause_ms)
     groups = tuple(_group(device, profile, part, tuple(wires), bus) for part, wires in parts.items() if wires)
-    return WiredDevice(device, profile, timeout_s, groups)
+    sleeps_in = config.zone if profile.category in CATEGORIES and link.modbus else None
+    return WiredDevice(device, profile, timeout_s, groups, sleeps_in)
 
 
 def _group(device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...], bus: BusTime) -> WiredGroup:

@@ -64,6 +64,11 @@ class Period:
         return self.start_ms <= ms < self.end_ms
 
 
+def local_hour(ms: int, zone: ZoneInfo) -> int:
+    """The hour that a clock at the site shows [0..23]."""
+    return from_ms(ms).astimezone(zone).hour
+
+
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a local day; where a zone skips midnight (or the day), the instant its clocks jump to."""
     return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -29,11 +29,18 @@ def test_due_is_read_plus_gap_and_coverage_follows():
     groups = [Accounted(GROUP, 100, 5, 7_000), Accounted(GROUP, 20, 0, 9_000)]
     gap = PollGap(1, 1, Lane.CADENCE, 3, 5, 3_000, 8_000, GapReason.TIMEOUT)
     made = quality_document(SITE, (0, 10_000), groups, {"timeout": 5}, [(GROUP, gap)], [])
-    assert made["ticks"] == {"due": 120, "read": 115, "gap": 5}
+    assert made["ticks"] == {"due": 120, "read": 115, "gap": 5, "asleep": 0}
     assert made["coverage"] == pytest.approx(115 / 120)
     assert made["gaps_by_reason"] == {"timeout": 5}
     assert made["devices"] == [{"id": "m", "profile": "p", "last_ms": 9_000, "read": 115, "gap": 5}]
     assert made["recent_gaps"][0]["ticks"] == 5
+
+
+def test_a_plant_asleep_is_shown_apart_and_is_no_loss():
+    groups = [Accounted(GROUP, 100, 45, 7_000)]
+    made = quality_document(SITE, (0, 10_000), groups, {"asleep": 40, "timeout": 5}, [], [])
+    assert made["ticks"] == {"due": 100, "read": 55, "gap": 5, "asleep": 40}
+    assert made["coverage"] == pytest.approx(55 / 60)
 
 
 def test_nothing_due_yet_is_no_coverage_rather_than_all_of_it():
