@@ -21,8 +21,9 @@ What the column *proof* means, strongest first:
 - **documented**: at least two independent documents or programs agree ({documented})
 - **single source**: one document or program says so: compare every value with the device's display ({single_source})
 
-A quantity marked † rests on one source although its profile as a whole does not. RTU models are reached over Modbus TCP
-through a gateway. Every profile reads only: functions 3 and 4. A device that is not here is one YAML file away.
+A quantity marked † rests on one source although its profile as a whole does not. Modbus models are read over TCP, on a
+serial line of this machine, or on one behind a converter. Every profile reads only: functions 3 and 4. A device that
+is not here is one YAML file away.
 
 | model | category | protocol | quantities | proof | caveats |
 |---|---|---|---|---|---|

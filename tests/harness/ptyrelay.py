@@ -64,7 +64,7 @@ def meters(units: Mapping[int, Words]) -> Answer:
         unit, function, address, count = asked_of(request)
         if unit not in units:
             return None
-        told = units[unit](function, address, count)
+        told = units[unit](function, address, count) if function in {1, 2, 3, 4} else 1
         if isinstance(told, int):
             return frame(unit, function | 0x80, bytes([told]))
         return frame(unit, function, bytes([len(told)]) + told)
