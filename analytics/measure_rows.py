@@ -37,6 +37,7 @@ class MeasureRow(Strict):
     provides: str = ""
     excludes: tuple[str, ...] = ()
     document: Text = ""
+    boundary: str = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "MeasureRow":
@@ -67,4 +68,5 @@ def _measure(row: MeasureRow) -> Measure:
     return Measure(
         row.id, name, row.effect, row.unit or UNITS[row.effect], saving, row.cost, row.years, row.running, row.price,
         row.worth, row.activity, row.moves or None, row.provides, frozenset(row.excludes), row.document,
+        row.boundary,
     )  # fmt: skip

@@ -47,6 +47,7 @@ class Measure:
     provides: str = ""  # the key of the evidence
     excludes: frozenset[str] = frozenset()  # measures whose saving it would count again
     document: str = ""
+    boundary: str = ""  # the workshop or line that it is in; "" for the whole factory
 
     @property
     def divisible(self) -> bool:

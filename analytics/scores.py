@@ -1,28 +1,35 @@
 """The judgements of one site as documents: the verdicts of a standard in one of its editions, and the claims earned."""
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from analytics.balance import balance
+from analytics.boundaries import boundaries, flows_within, settings_within
 from analytics.claims import claims, claims_document
 from analytics.criteria import judge
 from analytics.curves import period_body
-from analytics.documents import score_document
+from analytics.documents import energy_document, score_document, totals_document
 from analytics.selftest import counted
 from analytics.standards import Standard, in_force
+from analytics.tree import Residual, residuals
 
 if TYPE_CHECKING:
-    from analytics.service import FactoryService
+    from analytics.service import Account, FactoryService
 
 Document = dict[str, Any]
 LADDER = "claim_ladder"
 
 
 def score(
-    service: "FactoryService", standard: str | None, period: str | None = None, edition: str | None = None
-) -> Document:
+    service: "FactoryService", standard: str | None, period: str | None = None, edition: str | None = None,
+    boundary: str | None = None,
+) -> Document:  # fmt: skip
     """The verdicts of one standard over a period, else the last twelve months; LookupError for an unknown one."""
     chosen = edition_of(service, standard, edition)
     found = service.scored(period)
+    if boundary:
+        return _score_within(service, chosen, found, boundary)
     known = service.standards
     mine = [known[name] for name in service.config.file.standards if name in known]
     head = {"period": period_body(found.period), "currency": service.config.file.site.currency}
@@ -31,6 +38,36 @@ def score(
     computed = {"centre_functions": counted(service.tested())} if asked else {}
     card = score_document(judge(chosen, service.inputs(found), computed=computed), mine or [chosen])
     return {**head, "editions": editions, **card}
+
+
+def _score_within(service: "FactoryService", chosen: Standard, whole: "Account", name: str) -> Document:
+    """The same standard for a workshop or a line, by the same engine over its part of the flows."""
+    known = {b.id: b for b in boundaries(service.config.site)}
+    if name not in known:
+        raise LookupError(f"unknown boundary {name!r}; one of: {', '.join(known)}")
+    part = flows_within(whole.flows, known[name])
+    made = balance(part, service.table, settings_within(whole.balance.settings, whole.flows, part))
+    inputs = service.inputs(replace(whole, flows=part, balance=made))
+    mine = [m for m in inputs.measures if m.boundary == name or (m.divisible and not m.boundary)]
+    inputs = replace(inputs, facts={}, targets=(), orders=(), leak_tests=(), measures=tuple(mine))
+    head = {"period": period_body(whole.period), "currency": service.config.file.site.currency}
+    editions = [one.valid_from.isoformat() for one in service.editions[chosen.id]]
+    told = {
+        "boundary": {
+            "id": name, "name": known[name].name.both(), "level": known[name].level,
+            "points": [p.id for p in known[name].inside], "energy": energy_document(part),
+            "totals": totals_document(made), "residuals": [residual_document(r) for r in residuals(part)],
+        }
+    }  # fmt: skip
+    return {**head, "editions": editions, **told, **score_document(judge(chosen, inputs))}
+
+
+def residual_document(one: Residual) -> Document:
+    """What the meters below a node leave of it [kWh]; the sum of both is what it took."""
+    return {
+        "node": one.node, "inflow": one.inflow / 10**6, "metered": one.metered / 10**6, "rest": one.total / 10**6,
+        "percent": one.percent, "within": one.within,
+    }  # fmt: skip
 
 
 def edition_of(service: "FactoryService", name: str | None, on: str | None) -> Standard:

@@ -155,7 +155,8 @@ class FactoryService:
 
     def scored(self, text: str | None = None) -> Account:
         """The account a scorecard is made of: a period, else the last twelve months as far as they are known."""
-        return self.account(text) if text else self._kept("", self._quarter(), self._recent)
+        state = (self._quarter(), len(self.source.entries.entries()))
+        return self.account(text) if text else self._kept("", state, self._recent)
 
     def _recent(self) -> Account:
         end_ms = (self._quarter() + 1) * QUARTER_MS

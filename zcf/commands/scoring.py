@@ -18,13 +18,14 @@ def score(
     every: Annotated[bool, typer.Option("--all", help="Every standard of the site, one after the other.")] = False,
     period: Annotated[str | None, typer.Option("--period", help="2026, FY2026, 2026-10; else the last year.")] = None,
     edition: Annotated[str | None, typer.Option("--edition", help="The text as of a day; today's by default.")] = None,
+    boundary: Annotated[str | None, typer.Option("--boundary", help="A workshop or line; else the factory.")] = None,
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """Every criterion of a standard: met, not met, or undetermined; its gap, and the cheapest steps to close it."""
     service = _service(site)
     chosen = list(service.config.file.standards) if every else [standard]
-    documents = [_scored(service, name, period, edition) for name in chosen]
+    documents = [_scored(service, name, period, edition, boundary) for name in chosen]
     if as_json:
         print(json.dumps({"scores": documents} if every else documents[0], ensure_ascii=False))
         return
@@ -34,13 +35,13 @@ def score(
         show(document, lang)
 
 
-def _scored(
-    service: "FactoryService", standard: str | None, period: str | None, edition: str | None
-) -> Mapping[str, Any]:
+def _scored(service: "FactoryService", standard: str | None, *how: str | None) -> Mapping[str, Any]:
+    period, edition, boundary = how
     try:
-        return service.score(standard, period, edition=edition)
+        return service.score(standard, period, edition=edition, boundary=boundary)
     except LookupError as error:
-        raise typer.BadParameter(str(error.args[0] if error.args else error), param_hint="--standard") from None
+        said = str(error.args[0] if error.args else error)
+        raise typer.BadParameter(said, param_hint="--standard, --boundary") from None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period, --edition") from None
 
