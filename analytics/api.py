@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from analytics.api_judgements import judgements
 from analytics.server import serve
 from analytics.stream import Live
 from metering import period as calendar
@@ -77,7 +78,7 @@ class Service(Protocol):
         """Every indicator of a period by name."""
         ...
 
-    def score(self, standard: str | None) -> Document:
+    def score(self, standard: str | None, *, boundary: str | None = None) -> Document:
         """The verdicts of one standard; of the site's first one when none is named."""
         ...
 
@@ -133,6 +134,7 @@ def _routes() -> APIRouter:
     routes = APIRouter(prefix="/api/v1")
     for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts):
         routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
+    routes.include_router(judgements)
     routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
     return routes
 
@@ -182,11 +184,17 @@ def indicators(service: Asked, period: InPeriod) -> Document:
     return service.indicators(period)
 
 
-def score(service: Asked, standard: Annotated[str | None, Query(max_length=64)] = None) -> Document:
-    """The verdicts of a standard."""
+def score(
+    service: Asked,
+    standard: Annotated[str | None, Query(max_length=64)] = None,
+    boundary: Annotated[str | None, Query(max_length=64, description="a workshop or a line")] = None,
+) -> Document:
+    """The verdicts of a standard, for the factory or a part of it."""
     try:
-        return service.score(standard)
-    except LookupError:
+        return service.score(standard, boundary=boundary) if boundary else service.score(standard)
+    except LookupError as error:
+        if boundary and "boundary" in str(error):
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"no boundary {boundary!r}", str(error.args[0])) from None
         mend = "ask /api/v1/score without a standard: `standards` lists the ones there are"
         raise RefusedError(HTTPStatus.NOT_FOUND, f"no standard {standard!r}", mend) from None
 

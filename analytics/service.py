@@ -233,9 +233,12 @@ class FactoryService:
         head = {"site": self.config.site.id, "period": period_body(found.period), "settled_until_ms": until}
         return {**head, "provisional": until is None or until < end, **tree_of(self.config, found.flows)}
 
-    def score(self, standard: str | None, period: str | None = None, **how: str | None) -> Document:
+    def score(
+        self, standard: str | None, period: str | None = None, *, edition: str | None = None,
+        boundary: str | None = None,
+    ) -> Document:  # fmt: skip
         """The verdicts of one standard, the site's first when none is named; LookupError for an unknown one."""
-        return scores.score(self, standard, period, **how)
+        return scores.score(self, standard, period, edition, boundary)
 
     def claims(self, period: str | None = None) -> Document:
         """Which labels are earned, and what each of the others lacks."""

@@ -102,8 +102,8 @@ def test_parts_share_import_and_own_use_whatever_the_sun_does(cells: list[tuple[
     works = with_points(without=("battery", "gas", "heat"))
     given_ = {
         ("grid", "active_energy_import"): series(bought, 4), ("grid", "active_energy_export"): series(sold, 4),
-        ("pv", "active_energy_export"): series(sun, 4), ("smt", "active_energy_import"): series([u / 4 for u in load], 4),
-
+        ("pv", "active_energy_export"): series(sun, 4),
+        ("smt", "active_energy_import"): series([u / 4 for u in load], 4),
         ("test", "active_energy_import"): series([3 * u / 4 for u in load], 4),
     }  # fmt: skip
     whole = works_flows(works, cells=4, given=given_)

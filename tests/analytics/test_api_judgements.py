@@ -1,0 +1,32 @@
+"""Claims, targets and the self-test over HTTP, from a works' own store; and a part of it that is not known."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from analytics.api import make_app
+from tests.analytics.month_works import MonthWorks
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    works = MonthWorks(Path(tmp_path_factory.mktemp("works"))).full().settle()
+    with TestClient(make_app(works.service()), raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_each_document_says_what_the_service_says(client: TestClient) -> None:
+    claims = client.get("/api/v1/claims").json()
+    assert claims["claims"][0]["id"] == "accounted"
+    assert not any(one["granted"] for one in claims["claims"])
+    assert client.get("/api/v1/targets", params={"year": 2026}).json()["targets"] == []
+    assert len(client.get("/api/v1/selftest").json()["functions"]) == 13
+
+
+def test_wrong_questions_are_refused_with_the_mend(client: TestClient) -> None:
+    assert client.get("/api/v1/targets", params={"year": 1}).status_code == 400
+    answer = client.get("/api/v1/score", params={"boundary": "nowhere"})
+    assert answer.status_code == 404
+    assert "no boundary 'nowhere'" in answer.json()["detail"]
