@@ -26,6 +26,7 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.matching import grid_kg_per_kwh, matched, matching_document
+from analytics.order_files import orders_of
 from analytics.progress import progress
 from analytics.quality import quality_document
 from analytics.recorder import Recorder
@@ -38,6 +39,7 @@ from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
 from analytics.standards import Standard, in_force
 from analytics.ticks import accounted
+from analytics.work_orders import orders_document
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
@@ -225,6 +227,14 @@ class FactoryService:
         head = {"site": self.config.site.id, "period": period_body(found.period)}
         return {**head, "counted": {"start_ms": found.balance.start_ms, "end_ms": found.balance.end_ms},
                 **matching_document(made, facts.get("grid_cfe_share"))}  # fmt: skip
+
+    def orders(self, period: str) -> Document:
+        """Work orders of a period with their energy and carbon; with the idle they close against the meters."""
+        found, zone = self.account(period), self.config.zone
+        start, end = found.period.start_ms, found.period.end_ms
+        mine = [o for o in orders_of(self.source.entries.entries(), zone) if o.start_ms < end and o.end_ms > start]
+        head = {"site": self.config.site.id, "period": period_body(found.period)}
+        return {**head, **orders_document(found.flows, found.balance, mine)}
 
     def tree(self, period: str) -> Document:
         """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs, idle energy."""

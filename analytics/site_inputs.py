@@ -59,8 +59,8 @@ class InstrumentRow(Strict):
         """GB/T 32151.34 Annex D: a zero factor only with evidence, never by silence."""
         if Fraction(self.factor) == 0 and not self.document.strip():
             raise ValueError("a zero factor without evidence; name the contract with its settlement note, or the GEC")
-        if self.kind == "certificate" and not (self.registry and self.serial):
-            raise ValueError("a certificate without registry and serial; add both: they show nobody else claims it")
+        if self.kind == "certificate" and not self.serial:
+            raise ValueError("a certificate without its serial numbers; add them: they show that nobody else claims it")
         return self
 
 

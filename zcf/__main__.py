@@ -23,6 +23,7 @@ from zcf.commands import (
     ledger,
     matching,
     measurements,
+    orders,
     processes,
     reports,
     scoring,
@@ -69,6 +70,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(grafana.app, name="grafana")
 app.add_typer(influx.app, name="influx")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(orders.app, name="orders")
 app.add_typer(activity.app, name="activity")
 
 

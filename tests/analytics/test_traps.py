@@ -157,7 +157,7 @@ def instrument(**changes: object) -> dict[str, object]:
 def test_a_zero_factor_without_evidence_is_an_error() -> None:
     with pytest.raises(ConfigError, match="a zero factor without evidence"):
         instruments([instrument(document=" ")])
-    with pytest.raises(ConfigError, match="without registry and serial"):
+    with pytest.raises(ConfigError, match="without its serial numbers"):
         instruments([instrument(kind="certificate")])
     assert instruments([instrument()])[0].failed  # with a document, but no criterion answered: it covers nothing
 

@@ -1,16 +1,20 @@
 """`zcf activity` as it is typed: a file of records checked as a whole, entered, and seen in the balance."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from analytics.explain import explain
+from analytics.issuing import issue
 from metering.config import ConfigError
 from tests.analytics.month_works import MONTH, MonthWorks
 from zcf.__main__ import app
 from zcf.commands import activity, answers
+from zcf.verifier import verify
 
 BY = ("--who", "eva", "--why", "invoices of October")
 FILE = """activities:
@@ -59,6 +63,18 @@ def test_records_enter_the_balance_in_their_scopes(works: MonthWorks):
     listed = told("activity", works.path, "list")
     assert [one["category"] for one in listed["postings"]] == ["mobile_combustion", "fugitive", "upstream_transport"]
     assert "0 of 1 suppliers answered" in run("activity", works.path, "list")
+
+
+def test_a_closed_month_with_records_verifies_offline_and_explains_them(works: MonthWorks, tmp_path: Path):
+    run("activity", works.path, "enter", works.path.with_name("october.yaml"), *BY)
+    works.now = time.time_ns() // 1_000_000
+    works.close_month()
+    bundle = tmp_path / "october.zip"
+    bundle.write_bytes(issue(works.service(), MONTH))
+    found = verify(bundle)
+    assert (found.passed, found.failed) == (True, ())
+    told_ = explain(works.service(), "forklifts/2026/mobile_combustion/not_applicable/co2_only", MONTH)
+    assert told_["formula"] == "1.008000 t x 3095.909637 kgCO2/t"
 
 
 def test_nothing_is_entered_of_a_file_with_a_fault(works: MonthWorks):
