@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from tests.harness.judge import judged, report, show
@@ -31,7 +32,7 @@ async def play(folder: Path, tier: Tier, seed: int, mutant: str = "") -> list[st
         raise SystemExit("needs mosquitto; on Debian: apt install mosquitto")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a cut connection is no news here
     plan = make_plan(seed, tier.single, tier.gateways, tier.publishers)
-    stage = Stage(folder, plan, mosquitto, mutant)
+    stage = Stage(folder, plan, mosquitto, mutant, image=bool(tier.imaged))
     rnd = random.Random(seed)
     await stage.open()
     try:
@@ -47,7 +48,10 @@ async def play(folder: Path, tier: Tier, seed: int, mutant: str = "") -> list[st
         await stage.close()
     if stage.no_guard:
         say(f"not run, for want of the guard ({stage.no_guard}): {', '.join(tier.guarded)}")
-    return [*tier.must, *(() if stage.no_guard else tier.guarded)]
+    if stage.no_image and tier.imaged:
+        say(f"not run, for want of a mount ({stage.no_image}): {', '.join(tier.imaged)}; their twins ran")
+    say("not run: packet loss by nft, limits by cgroup; mute and late answers, a slow and a deaf sink stand for them")
+    return [*tier.must, *(() if stage.no_guard else tier.guarded), *(() if stage.no_image else tier.imaged)]
 
 
 async def _wind_down(stage: Stage, tier: Tier) -> None:
@@ -124,6 +128,7 @@ def main() -> int:
     words = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
     words.add_argument("--tier", choices=sorted(TIERS), default="smoke")
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--minutes", type=float, help="how long at least, in place of the tier's own")
     words.add_argument("--mutants", action="store_true", help="the sound product green, and every mutant red")
     words.add_argument("--mutant", choices=[SOUND, *MUTANTS], help="one of them")
     words.add_argument("--keep", type=Path, help="keep the evidence in this folder")
@@ -136,7 +141,9 @@ def main() -> int:
         if asked.mutant:
             return min(one_mutant(folder, asked.mutant, asked.seed), 1)
         print(f"tier {asked.tier}, seed {asked.seed}", flush=True)
-        return min(run(folder, TIERS[asked.tier], asked.seed), 1)
+        tier = TIERS[asked.tier]
+        tier = tier if asked.minutes is None else replace(tier, minutes=asked.minutes)
+        return min(run(folder, tier, asked.seed), 1)
     finally:
         if not asked.keep:
             shutil.rmtree(folder, ignore_errors=True)

@@ -113,7 +113,7 @@ async def full_disk(stage: Stage, rnd: random.Random) -> None:
     """K1: no byte more can be written, then there is room again."""
     if stage.no_guard:
         return
-    async with stage.fault("full", _everybody(stage)):
+    async with stage.fault("full", stage.everybody()):
         stage.subject.disk.full = True
         await asyncio.sleep(6)
         stage.subject.disk.full = False
@@ -133,15 +133,11 @@ async def sync_fails(stage: Stage, rnd: random.Random) -> None:
     """K3: fsync says EIO for a moment."""
     if stage.no_guard:
         return
-    async with stage.fault("eio", _everybody(stage)):
+    async with stage.fault("eio", stage.everybody()):
         stage.subject.disk.broken = True
         await asyncio.sleep(1.5)
         stage.subject.disk.broken = False
         await asyncio.sleep(6)
-
-
-def _everybody(stage: Stage) -> list[str]:
-    return [*stage.devices, *(one.plan.name for one in stage.publishers)]
 
 
 async def portal(stage: Stage, rnd: random.Random) -> None:

@@ -93,6 +93,13 @@ HAPPENED: dict[str, Seen] = {
     "a message refused": lambda e: sum(gap.reason == "rejected" for gap in e.gaps),
     "a counter turned over": _turned_over,
     "a counter began again": lambda e: len(e.lines("reset")),
+    "a counter turned over while nobody looked": lambda e: len(e.lines("turned")),
+    "the process frozen": lambda e: sum(f["kind"] == "frozen" for f in e.faults),
+    "told to reload": lambda e: len(e.lines("reload")),
+    "readings sent again after a roll-back": lambda e: sum(
+        one["lost"] for one in e.lines("resync") if one["code"] == 0 and '"polls": 0' not in one["said"]),
+    "a real file system went dark": lambda e: len(e.lines("dark")),
+    "a real disk was full": lambda e: len(e.lines("crowded")),
     "the clock set back": lambda e: sum(one["offset"] < 0 for one in e.lines("clock")),
     "stopped in good order": lambda e: sum(one["how"] == "stopped" for one in e.lines("death")),
     "killed while stopping": lambda e: sum(one["how"] == "killed while stopping" for one in e.lines("death")),

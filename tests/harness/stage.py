@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.harness import devices, guard, publishers
+from tests.harness import devices, diskimage, guard, publishers
 from tests.harness.chaos import Proxy
 from tests.harness.fakeflux import FakeFlux
 from tests.harness.plan import TIMEOUT_S, Plan, write_site
@@ -23,7 +23,7 @@ _LATE_MS, _STALL_MS = 10, 60
 class Stage:
     """One run's world; acts change it, and each change is on record."""
 
-    def __init__(self, folder: Path, plan: Plan, mosquitto: str, mutant: str = "") -> None:
+    def __init__(self, folder: Path, plan: Plan, mosquitto: str, mutant: str = "", *, image: bool = False) -> None:
         self.folder, self.plan = folder, plan
         self.record = Record(folder)
         self.devices = {meter.name: devices.Device(meter, plan.seed) for meter in plan.meters}
@@ -32,6 +32,8 @@ class Stage:
         self.broker = publishers.Broker(mosquitto, folder / "broker")
         self.flux = FakeFlux()
         self.no_guard = guard.available()
+        found = diskimage.mounted(folder / "disk.img", folder / "store") if image else "not asked for"
+        self.disk_image, self.no_image = (None, found) if isinstance(found, str) else (found, "")
         self.witness = Witness(folder / "store")
         self.tasks: list[asyncio.Task[None]] = []
         self._mutant, self._base = mutant, 0
@@ -158,12 +160,22 @@ class Stage:
             one.close()
         self._dump_sink()
         self.flux.stop()
+        if self.disk_image is not None:
+            await asyncio.to_thread(self._unmount, self.disk_image)
         hits, counts = dict(self.subject.disk.hits), dict(self.subject.disk.counts)
         done = {link: dict(proxy.done) for link, proxy in self.proxies.items()}
         self.record.write("world", disk=hits, calls=counts, proxies=done, guard=self.no_guard, looks=self.witness.looks)
         seen = [[group, time_ms, crc] for (group, time_ms), crc in self.witness.seen.items()]
         (self.folder / "witness.json").write_text(json.dumps(seen))
         self.record.close()
+
+    def _unmount(self, image: diskimage.DiskImage) -> None:
+        image.close(self.folder / "kept")
+        (self.folder / "store").rmdir()
+        (self.folder / "kept").rename(self.folder / "store")
+
+    def everybody(self) -> list[str]:
+        return [*self.devices, *(one.plan.name for one in self.publishers)]
 
     def _dump_sink(self) -> None:
         for one in self.flux.applied:

@@ -13,6 +13,7 @@ CAUSES = {
     "slice": {"timeout", "bad_frame"}, "short": {"bad_frame"}, "foreign": {"bad_frame"},
     "half": {"bad_frame", "line_down"}, "busy": {"exception"}, "stray": {"bad_frame", "line_down", "timeout"},
     "cut": {"connect", "line_down", "timeout"}, "full": {"store_full"}, "eio": {"store_full"},
+    "frozen": {"scheduler_late", "overrun", "timeout"},
     "broker": {"broker_loss", "session_lost", "seq_hole"}, "poison": {"rejected", "seq_hole"},
 }  # fmt: skip
 RECOVERY_MS = {"cut": 32_000}
@@ -170,7 +171,7 @@ def _fresh(found: Evidence, check: Check) -> None:
     """Live values reach the database within 5 s (99 of 100) while nothing is wrong with it or on the way."""
     sink, samples = found.lines("sink"), found.lines("sample")
     troubles = [(f["start"], f["end"] + (62_000 if f["kind"] == "pause" else 30_000))
-                for f in found.faults if f["kind"] in {"sink", "pause", "full", "eio"}]  # fmt: skip
+                for f in found.faults if f["kind"] in {"sink", "pause", "full", "eio", "frozen", "rolled"}]  # fmt: skip
     troubles += [(a, b + 10_000) for a, b in found.downs]
     troubles.append((0, found.lines("life")[0]["t"] + 10_000))
     moved = [line["t"] for line in found.lines("clock")]

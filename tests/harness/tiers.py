@@ -1,9 +1,11 @@
 """The tiers: which world, which acts in which order, and what must have happened for the run to count."""
 
 import random
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.harness import acts
+from tests.harness import acts, outages
 from tests.harness.acts import Act
 
 
@@ -16,9 +18,10 @@ class Tier:
     publishers: int
     acts: tuple[Act, ...]
     must: tuple[str, ...]
-    rounds: int = 1
     drain_s: float = 90
     guarded: tuple[str, ...] = field(default=())  # must have happened too, where the guard works
+    imaged: tuple[str, ...] = field(default=())  # and these, where we may mount
+    minutes: float = 0  # shuffled rounds of the acts follow until so much time has passed
 
 
 _KILLED = ("a kill with uncommitted readings",)
@@ -35,7 +38,23 @@ SMOKE = Tier(
     guarded=_GUARDED,
 )  # fmt: skip
 
-TIERS = {"smoke": SMOKE}
+CHAOS = Tier(
+    24, 3, 12,
+    (acts.calm, outages.over_the_end, acts.spoilt_answers, acts.late_answers, acts.cut_link, acts.busy_sink, acts.kill,
+     acts.poison_lines, acts.partial_write, outages.slow_sink, acts.power_cut, outages.dark, acts.clock_steps,
+     acts.full_disk, outages.crowded, acts.sync_fails, acts.slow_disk, acts.broker_dies, acts.poison_messages,
+     acts.resets, outages.frozen, outages.reloads, acts.stop_and_kill, outages.sink_away, outages.rolled_back,
+     acts.portal, acts.restart, acts.no_bucket, acts.calm),
+    (*SMOKE.must, "a link was cut", "a partial write (422)", "a captive portal (200)", "no bucket (404)",
+     "the broker forgot our session", "a message refused", "a counter began again", "killed while stopping",
+     "a counter turned over while nobody looked", "the process frozen", "told to reload",
+     "readings sent again after a roll-back"),
+    guarded=(*_GUARDED, "a failing fsync", "a slow fsync"),
+    imaged=("a real file system went dark", "a real disk was full"),
+    minutes=12,
+)  # fmt: skip
+
+TIERS = {"smoke": SMOKE, "chaos": CHAOS}
 
 # Each mutant: the acts that must find it out, and the invariants of which at least one must then be broken.
 MUTANTS: dict[str, tuple[tuple[Act, ...], tuple[str, ...]]] = {
@@ -63,11 +82,9 @@ def mutant_tier(name: str) -> Tier:
     return Tier(6, 1, 8, MUTANTS[name][0] if name != SOUND else every, (), drain_s=75 if name == SOUND else 20)
 
 
-def order(tier: Tier, seed: int) -> list[Act]:
-    """The acts of a run: the first round as written, later ones shuffled by the seed."""
-    rnd, found = random.Random(seed), list(tier.acts)
-    for _ in range(tier.rounds - 1):
-        again = list(tier.acts)
-        rnd.shuffle(again)
-        found += again
-    return found
+def order(tier: Tier, seed: int) -> Iterator[Act]:
+    """The acts of a run: the first round as written, later ones shuffled by the seed, until the time is over."""
+    begun, rnd = time.monotonic(), random.Random(seed)
+    yield from tier.acts
+    while time.monotonic() - begun < 60 * tier.minutes:
+        yield rnd.choice(tier.acts)
