@@ -1,7 +1,7 @@
-"""All gauges of one poll at once, where nothing about them is special: the same numbers, a tenth of the time (pure)."""
+"""All gauges of one poll at once, where nothing about them is special: the same numbers in less time (pure)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import add, itemgetter, mul, truediv
 from typing import Any
 
@@ -9,37 +9,55 @@ from collector.conversion import Convert, line
 from collector.exact import Raw, Value
 from collector.fields import Field
 
+_EXACT = 2**53  # integers up to here are floats without loss
+Step = tuple[Callable[[Any, Any], Any], tuple[float, ...]]
+
 
 class Bulk:
-    """The columns of a group as three rows of factors; the few that are no plain gauges are converted one by one."""
+    """The columns of a group as rows of factors; the few that are no plain gauges are converted one by one."""
 
     def __init__(self, fields: Sequence[Field], slots: Sequence[Sequence[int]], converts: Sequence[Convert]) -> None:
         plain = [_is_plain(field) for field in fields]
-        lines = [line(field) if good else None for field, good in zip(fields, plain, strict=True)]
-        self._a = tuple(along.a if along else 1 for along in lines)
-        self._d = tuple(along.d if along else 1 for along in lines)
-        self._b = tuple(along.b if along else 0 for along in lines)
+        self._steps = tuple(_steps(fields))
         self._others = tuple((i, converts[i]) for i, good in enumerate(plain) if not good)
         order = tuple(some[0] for some in slots)
         self._pick: Any = None if order == tuple(range(len(order))) else itemgetter(*order)
-        self._absent = frozenset(a for field in fields for a in field.number.absent if not _is_nan(a))
+        absent = [frozenset(a for a in field.number.absent if not _is_nan(a)) for field in fields]
+        # a float's own "not available" is NaN, which shows in the sum; of it only further patterns are looked for
+        looked = [i for i, field in enumerate(fields) if not field.number.kind.real or len(absent[i]) > 1]
+        self._absent = frozenset().union(*(absent[i] for i in looked))
+        self._looked: Any = itemgetter(*looked, *looked[:1]) if looked else None
 
     def values(self, raw: Sequence[Raw]) -> tuple[Value, ...] | None:
         """The values in column order; None where one might be absent, which the column's own converter then decides."""
-        if not self._absent.isdisjoint(raw):
-            return None
         numbers: Any = raw if self._pick is None else self._pick(raw)
-        found: list[Any] = list(map(truediv, map(add, map(mul, numbers, self._a), self._b), self._d))
+        if self._looked is not None and not self._absent.isdisjoint(self._looked(numbers)):
+            return None
+        for operation, factors in self._steps:
+            numbers = map(operation, numbers, factors)
+        found: list[Any] = list(numbers)
         if not math.isfinite(sum(found)):  # an infinity or NaN anywhere shows in the sum
             return None
         for index, convert in self._others:
-            found[index] = convert(raw)
-        return None if None in found else tuple(found)
+            found[index] = value = convert(raw)
+            if value is None:
+                return None
+        return tuple(found)
 
 
 def bulk(fields: Sequence[Field], slots: Sequence[Sequence[int]], converts: Sequence[Convert]) -> Bulk | None:
     """The bulk form of a group; None where there is too little to gain."""
     return Bulk(fields, slots, converts) if sum(map(_is_plain, fields)) > 1 else None
+
+
+def _steps(fields: Iterable[Field]) -> Iterable[Step]:
+    """What is done to every raw number: x a, + b, / d, where some column needs it; the last makes it a float."""
+    rows = [(_is_plain(field), field.number.kind.real, line(field)) for field in fields]
+    for operation, name, nothing in ((mul, "a", 1), (add, "b", 0), (truediv, "d", 1)):
+        factors = [(getattr(along, name) if plain else nothing, real) for plain, real, along in rows]
+        whole = operation is truediv and not all(real for _, real, _ in rows)
+        if whole or any(factor != nothing for factor, _ in factors):
+            yield operation, tuple(float(f) if real and abs(f) < _EXACT else f for f, real in factors)
 
 
 def _is_plain(field: Field) -> bool:

@@ -29,9 +29,12 @@ class Packing:
 
     def pack(self, values: Sequence[int | float | None]) -> bytes:
         """Values in column order, None for an absent one."""
-        if None in values:
-            values = [a if v is None else v for v, a in zip(values, self._absent, strict=True)]
-        return self._struct.pack(*values)
+        try:
+            return self._struct.pack(*values)
+        except struct.error:  # None is no number; looking for it each time costs more than the packing
+            if None not in values:
+                raise
+            return self._struct.pack(*(a if v is None else v for v, a in zip(values, self._absent, strict=True)))
 
     def unpack(self, packed: bytes) -> tuple[int | float | None, ...]:
         """The inverse of pack."""

@@ -76,9 +76,10 @@ async def stop_and_kill(stage: Stage, rnd: random.Random) -> None:
         await asyncio.sleep(2 + rnd.random())
         stage.resting.set()
         stage.subject.disk.slow_s = 0.8
+        await asyncio.sleep(1.5 + rnd.random() / 2)  # now messages wait behind a commit
         assert stage.subject.process is not None
         stage.subject.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.4)
         await stage.ended("killed while stopping", signal.SIGKILL)
         stage.subject.disk.slow_s = 0
         await stage.started()

@@ -79,6 +79,9 @@ class Evidence:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lines: dict[str, list[dict[str, Any]]] = {}
+        self._offsets: dict[int, float] = {}
+        self._served: dict[int, list[dict[str, Any]]] = {}
         self.plan: dict[str, Any] = json.loads((folder / "plan.json").read_text())
         self.db = sqlite3.connect(f"file:{folder / 'store' / 'readings' / 'readings.db'}?mode=ro", uri=True)
         self.groups = {int(n): json.loads(text) for n, text in self.db.execute("SELECT id, definition FROM poll_group")}
@@ -99,12 +102,20 @@ class Evidence:
         return tuple(None if v == -(2**63) or math.isnan(v) else v for v in found)
 
     @cached_property
+    def starts(self) -> dict[int, int]:
+        """When each epoch began, by its own clock [ms]."""
+        return {epoch.id: epoch.start_ms for epoch in self.epochs}
+
+    @cached_property
     def counters(self) -> frozenset[str]:
         return frozenset({"active_energy_import", "active_energy_export", "reactive_energy_import"})
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        path = self.folder / f"{name}.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        if name not in self._lines:
+            path = self.folder / f"{name}.jsonl"
+            text = path.read_text() if path.exists() else ""
+            self._lines[name] = [json.loads(line) for line in text.splitlines()]
+        return self._lines[name]
 
     def table(self, name: str) -> Any:
         return json.loads((self.folder / f"{name}.json").read_text())
@@ -144,6 +155,11 @@ class Evidence:
 
     def offset(self, epoch: int) -> float:
         """By how much an epoch's clock is off: one of the steps that were made before it began [ms]."""
+        if epoch not in self._offsets:
+            self._offsets[epoch] = self._offset(epoch)
+        return self._offsets[epoch]
+
+    def _offset(self, epoch: int) -> float:
         start_ms = next(e.start_ms for e in self.epochs if e.id == epoch)
         clocks = [(line["t"], line["offset"]) for line in self.lines("clock")]
         likely = [0.0, *(offset for t, offset in clocks if t - 100 <= start_ms - offset)]
@@ -168,6 +184,11 @@ class Evidence:
 
     def served(self, poll: Poll) -> list[dict[str, Any]]:
         """The answers that a reading's words are, one a block; empty where some block was never answered so."""
+        if poll.seq not in self._served:
+            self._served[poll.seq] = self._answers(poll)
+        return self._served[poll.seq]
+
+    def _answers(self, poll: Poll) -> list[dict[str, Any]]:
         group, start, found = self.groups[poll.group], 0, []
         for _, address, count in group["blocks"]:
             words = poll.words[start : start + 2 * count].hex()

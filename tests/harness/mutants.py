@@ -175,24 +175,24 @@ def no_gap_on_restart() -> None:
 @mutant
 def ack_before_commit() -> None:
     """At SIGTERM messages are acknowledged first and committed a moment later."""
-    from collector.agent import Collector
     from collector.committer import Committer
+    from collector.protocols.mqtt import MqttSession
 
-    ended, committed = Collector._close, Committer._commit
+    halted, committed = MqttSession.halt, Committer._commit
 
-    async def close(self: Any, *a: Any) -> None:
+    def halt(self: Any) -> None:
         self._committer.hasty = True
         for told in self._committer._batch.told:
             told()
         self._committer._batch.told = []
-        await ended(self, *a)
+        halted(self)
 
     def commit(self: Any, batch: Any) -> bool:
         if getattr(self, "hasty", False):
             time.sleep(1)
         return committed(self, batch)
 
-    Collector._close, Committer._commit = close, commit  # type: ignore[method-assign]
+    MqttSession.halt, Committer._commit = halt, commit  # type: ignore[method-assign]
 
 
 @mutant

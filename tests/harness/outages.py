@@ -52,7 +52,6 @@ async def rolled_back(stage: Stage, rnd: random.Random) -> None:
     """T9: the database is restored from an older backup; `zcf resync` sends what is missing."""
     async with stage.fault("rolled"):
         await stage.delivering()
-        before = len(stage.flux.applied)
         await asyncio.to_thread(stage.flux.roll_back, 12)
         words = [sys.executable, "-P", "-m", "zcf", "resync", str(stage.subject.site), "--json"]
         tokens = {"ZCF_INFLUX_TOKEN": stage.flux.write_token, "ZCF_INFLUX_READ_TOKEN": stage.flux.read_token}
@@ -60,9 +59,8 @@ async def rolled_back(stage: Stage, rnd: random.Random) -> None:
         done = await asyncio.to_thread(
             subprocess.run, words, env=environment, capture_output=True, text=True, cwd=ROOT, check=False
         )
-        lost = before - len(stage.flux.applied)
         said = {"code": done.returncode, "said": done.stdout, "err": done.stderr[-300:]}
-        stage.record.write("resync", t=now_ms(), lost=lost, **said)
+        stage.record.write("resync", t=now_ms(), **said)
 
 
 async def over_the_end(stage: Stage, rnd: random.Random) -> None:

@@ -38,8 +38,7 @@ def _message(found: Evidence, poll: Poll) -> dict[str, Any]:
 def _in_window(found: Evidence, poll: Poll, served: list[dict[str, Any]], check: Check) -> None:
     if poll.lane != 0:
         return
-    epoch = next(e for e in found.epochs if e.id == poll.epoch)
-    due = epoch.start_ms + poll.tick * found.groups[poll.group]["cadence_ms"] - found.offset(poll.epoch)
+    due = found.starts[poll.epoch] + poll.tick * found.groups[poll.group]["cadence_ms"] - found.offset(poll.epoch)
     early, late = due - served[0]["t"], served[-1]["t"] - due
     right = early <= 5 and late <= WINDOW_MS
     check.need(right, f"seq {poll.seq}: answers of another tick ({-early:.0f}..{late:.0f} ms)")

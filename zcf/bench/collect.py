@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,42 @@ from metering.quantity import QUANTITIES, Kind
 from zcf.bench.contestants import CONTESTANTS
 from zcf.supervisor import ROOT
 
-GAUGES = tuple(q for q in QUANTITIES.values() if q.kind is Kind.GAUGE)  # a device has one of each
-US = "zcf collect"
+GAUGES = tuple(q for q in QUANTITIES.values() if q.kind is Kind.GAUGE)[:60]  # a device has one of each
+UNITS = 30  # behind one connection at the most
+US, FORWARDING = "zcf collect", "zcf collect, forwarding"
 
 
-def compare(devices: int, values: int, seconds: int) -> dict[str, Any]:
+def compare(devices: int, values: int, seconds: int, names: Iterable[str] = CONTESTANTS) -> dict[str, Any]:
     """What each contestant used to read so many devices of so many float32 once a second."""
-    if values > len(GAUGES):
-        raise ValueError(f"a device has one value of each quantity: at most {len(GAUGES)}")
+    if values > UNITS * len(GAUGES):
+        raise ValueError(f"a connection carries at most {UNITS * len(GAUGES)} values")
     found: dict[str, dict[str, Any]] = {}
     with world(devices) as (ports, sink), tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
         site = write_site(Path(folder) / "store-only", ports, values)
         forwarding = write_site(Path(folder) / "forwarding", ports, values, sink)
         spec = {"ports": ports, "sink": sink, "site": str(site), "forwarding_site": str(forwarding), "values": values,
                 "seconds": seconds}  # fmt: skip
-        for name in CONTESTANTS:
+        for name in names:
             found[name] = _figures(_run(name, spec))
-    ours = found[US]["cpu_s_per_million_values"]
-    for row in found.values():
-        row["cpu_ratio_to_ours"] = round(row["cpu_s_per_million_values"] / ours, 2)
-    return {"devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found}
+    for against, key in ((US, "cpu_ratio_to_ours"), (FORWARDING, "cpu_ratio_to_ours_forwarding")):
+        ours = found[against]["cpu_s_per_million_values"] if against in found else None
+        for row in found.values():
+            row[key] = round(row["cpu_s_per_million_values"] / ours, 2) if ours else None
+    return {
+        "devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found,
+        "not_measured": not_measured(),
+    }  # fmt: skip
+
+
+def not_measured() -> dict[str, str]:
+    """Alternatives that this run does not hold, and why."""
+    programs = {"ThingsBoard gateway": "tb-gateway", "Node-RED": "node-red", "Telegraf": "telegraf"}
+    return {
+        name: f"{program} is installed, but its configuration is not made by this bench"
+        if shutil.which(program)
+        else f"the program {program} is not installed"
+        for name, program in programs.items()
+    }
 
 
 def _figures(used: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +60,7 @@ def _figures(used: dict[str, Any]) -> dict[str, Any]:
         "cpu_s_per_million_values": round(used["cpu_s"] / max(used["values"], 1) * 1e6, 2),
         "cpu_share": round(used["cpu_s"] / used["wall_s"], 4),
         "rss_mb": round(used["rss_mb"], 1),
+        "jitter_p99_ms": used.get("jitter_p99_ms"),
     }
 
 
@@ -73,13 +91,19 @@ def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def units_of(values: int) -> int:
+    """How many units behind one connection share so many values: as few as hold them in equal parts."""
+    return next(n for n in range(1, UNITS + 1) if values % n == 0 and values // n <= len(GAUGES))
+
+
 def write_site(folder: Path, ports: list[int], values: int, sink: str = "") -> Path:
     """A site file over the simulated devices, and the profile they share; with a sink, readings go on to it."""
     (folder / "profiles").mkdir(parents=True)
+    units = units_of(values)
     points = "\n".join(
         f'  - {{quantity: {q.name}, fc: 3, address: {2 * i}, type: float32, unit: "{q.unit}", scale: 0.5, class: power,'
         " source: made up for the bench, status: single_source}"
-        for i, q in enumerate(GAUGES[:values])
+        for i, q in enumerate(GAUGES[: values // units])
     )
     (folder / "profiles" / "bench-device.yaml").write_text(
         "id: bench-device\nmanufacturer: none\nmodel: bench\ncategory: meter\nprotocol: modbus\n"
@@ -87,10 +111,11 @@ def write_site(folder: Path, ports: list[int], values: int, sink: str = "") -> P
         encoding="utf-8",
     )
     links = "\n".join(f"  - {{id: l{i}, type: tcp, port: {port}}}" for i, port in enumerate(ports))
+    pairs = [(i, unit) for i in range(len(ports)) for unit in range(1, units + 1)]
     devices = "\n".join(
-        f"  - {{id: d{i}, profile: bench-device, link: l{i}, unit: 1, every: {{power: 1s}}}}" for i in range(len(ports))
+        f"  - {{id: d{i}u{u}, profile: bench-device, link: l{i}, unit: {u}, every: {{power: 1s}}}}" for i, u in pairs
     )
-    tree = "\n".join(f"  - {{id: p{i}, role: grid, device: d{i}}}" for i in range(len(ports)))
+    tree = "\n".join(f"  - {{id: p{i}u{u}, role: grid, device: d{i}u{u}}}" for i, u in pairs)
     forward = f"forward: {{url: '{sink}'}}\n" if sink else ""
     site = folder / "site.yaml"
     head = f"site: {{id: bench, timezone: Asia/Shanghai}}\n{forward}"
@@ -109,11 +134,19 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     title = f"{found['devices']} devices x {found['values_per_device']} float32, once a second, {found['seconds']} s"
     table = Table(box=None, header_style="bold", title=title)
     table.add_column("contestant", no_wrap=True)
-    for name in ("values/s", "CPU s per million", "x ours", "of a core", "MB"):
+    for name in ("values/s", "CPU s per million", "x ours", "x ours forwarding", "of a core", "MB", "p99 late ms"):
         table.add_column(name, justify="right")
     for name, row in found["contestants"].items():
         table.add_row(
             name, f"{row['values_per_s']:,}", f"{row['cpu_s_per_million_values']:.2f}",
-            f"{row['cpu_ratio_to_ours']:.1f}", f"{row['cpu_share']:.1%}", f"{row['rss_mb']:.0f}",
+            _number(row["cpu_ratio_to_ours"]), _number(row["cpu_ratio_to_ours_forwarding"]), f"{row['cpu_share']:.1%}",
+            f"{row['rss_mb']:.0f}", _number(row["jitter_p99_ms"]),
         )  # fmt: skip
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for name, why in found["not_measured"].items():
+        console.print(f"{name}: not measured; {why}")
+
+
+def _number(number: float | None) -> str:
+    return "-" if number is None else f"{number:.1f}"

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,31 @@ def ours(spec: dict[str, Any]) -> dict[str, Any]:
     """`zcf collect` as it is: block reads, quality, gaps, ledger, durable store; forwarding where the site says so."""
     from collector import daemon
     from metering.store.readings_reader import ReadingsReader
+    from zcf.bench.collect import units_of
 
     site, begun = Path(spec["site"]), list[Used]()
     reader = ReadingsReader(site.parent / "store")
 
+    wide = spec["values"] // units_of(spec["values"])  # values a poll
+
     def steady() -> None:
-        begun.append(Used(reader.last_seq() * spec["values"]))
+        begun.append(Used(reader.last_seq() * wide))
 
     daemon.run(site, lambda: threading.Timer(WARM_UP_S, steady).start(), WARM_UP_S + spec["seconds"])
-    return begun[0].since(reader.last_seq() * spec["values"])
+    return {**begun[0].since(reader.last_seq() * wide), "jitter_p99_ms": percentile(_late_ms(reader))}
+
+
+def _late_ms(reader: Any) -> list[float]:
+    """How long after each tick of the second half of a run its reading was there [ms]."""
+    starts = {epoch.id: epoch.start_ms for epoch in reader.epochs()}
+    periods = {number: group.cadence_ms for number, group in reader.groups().items()}
+    polls = reader.polls_since(reader.last_seq() // 2, 1_000_000)
+    return [poll.time_ms - starts[poll.epoch] - poll.tick * periods[poll.group] for poll in polls]
+
+
+def percentile(numbers: list[float], part: float = 0.99) -> float | None:
+    """The number that so large a part of them does not exceed; None of nothing."""
+    return sorted(numbers)[int(part * (len(numbers) - 1))] if numbers else None
 
 
 def ours_forwarding(spec: dict[str, Any]) -> dict[str, Any]:
@@ -87,37 +104,51 @@ async def _pymodbus(spec: dict[str, Any], read: Callable[[Any, int], Any]) -> di
     writer: Any = database.write_api(write_api.WriteOptions(batch_size=5000, flush_interval=1000))
     clients = [AsyncModbusTcpClient("127.0.0.1", port=port) for port in spec["ports"]]
     await asyncio.gather(*(client.connect() for client in clients))
-    counts = [0] * len(clients)
+    counts, late = [0] * len(clients), list[float]()
     steady, end = time.monotonic() + WARM_UP_S, time.monotonic() + WARM_UP_S + spec["seconds"]
-    polls = [_poll(client, number, read, writer, end, spec["values"], counts) for number, client in enumerate(clients)]
+    one = _Reading(read, writer, end, spec["values"], counts, late)
+    polls = [_poll(client, number, one) for number, client in enumerate(clients)]
     polling = asyncio.gather(*polls)
     await asyncio.sleep(steady - time.monotonic())
     used = Used(sum(counts))
     await polling
     writer.close()
-    found = used.since(sum(counts))
+    found = {**used.since(sum(counts)), "jitter_p99_ms": percentile(late[len(late) // 2 :])}
     for client in clients:
         client.close()
     database.close()
     return found
 
 
-async def _poll(client: Any, number: int, read: Any, writer: Any, end: float, values: int, counts: list[int]) -> None:
+@dataclass(slots=True)
+class _Reading:
+    """What the readers of one run share."""
+
+    read: Callable[[Any, int], Any]
+    writer: Any
+    end: float
+    values: int
+    counts: list[int]
+    late: list[float]  # how long after each tick its reading was there [ms]
+
+
+async def _poll(client: Any, number: int, one: _Reading) -> None:
     """Once a second: read, convert, hand over as points."""
     from influxdb_client.client.write import point
 
     make: Any = point.Point
     due = time.monotonic()
-    while due < end:
+    while due < one.end:
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        found = await read(client, values)
+        found = await one.read(client, one.values)
+        one.late.append(1000 * (time.monotonic() - due))
         now = time.time_ns()
         points = [
             make("electricity").tag("device", f"d{number}").field(f"v{index}", value).time(now)
             for index, value in enumerate(found)
         ]
-        writer.write("b", record=points)
-        counts[number] += len(found)
+        one.writer.write("b", record=points)
+        one.counts[number] += len(found)
         due = max(due + 1, time.monotonic() - 1)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 _HEAD = struct.Struct(">HHHBBHH")  # transaction, protocol, length, unit, function, address, count
 _ANSWER = struct.Struct(">HHHBBB")
-REGISTERS = 256
+REGISTERS = 2048
 
 
 def image(device: int) -> bytes:

@@ -11,15 +11,41 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of
 @app.command("collect")
 def collect(
     devices: Annotated[int, typer.Option("--devices", min=1, max=500, help="Simulated devices.")] = 50,
-    values: Annotated[int, typer.Option("--values", min=1, max=60, help="float32 values a device.")] = 60,
+    values: Annotated[int, typer.Option("--values", min=1, max=1000, help="float32 values a connection.")] = 100,
     seconds: Annotated[int, typer.Option("--seconds", min=2, help="How long each one runs [s].")] = 20,
+    ceiling: Annotated[bool, typer.Option("--ceiling", help="Then 500 x 30, and 100,000 contiguous a second.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Polling: our collector beside pymodbus reading point by point, and block by block."""
-    from zcf.bench.collect import compare, show
+    from zcf.bench.collect import US, compare, show
 
-    found = compare(devices, values, seconds)
-    show(found, as_json=as_json)
+    show(compare(devices, values, seconds), as_json=as_json)
+    for many, wide in ((500, 30), (100, 1000)) if ceiling else ():
+        show(compare(many, wide, seconds, (US, "pymodbus by block")), as_json=as_json)
+
+
+@app.command("deliver")
+def deliver(
+    polls: Annotated[int, typer.Option("--polls", min=40, help="Polls of sixty values.")] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Sending on: line protocol and the uplink into VictoriaMetrics, beside Point and WriteApi batching."""
+    from zcf.bench.deliver import compare, show
+
+    show(compare(polls, rounds), as_json=as_json)
+
+
+@app.command("decode")
+def decode(
+    polls: Annotated[int, typer.Option("--polls", min=20, help="Polls of sixty values.")] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Decoding: registers to scaled values, beside pymodbus's convert_from_registers."""
+    from zcf.bench.decode import compare, show
+
+    show(compare(polls, rounds), as_json=as_json)
 
 
 @app.command("analytics")
