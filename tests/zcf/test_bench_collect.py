@@ -2,7 +2,7 @@
 
 import pytest
 
-from zcf.bench.collect import US, compare
+from zcf.bench.collect import US, compare, units_of
 from zcf.bench.contestants import CONTESTANTS
 from zcf.bench.world import REGISTERS, image
 
@@ -12,9 +12,14 @@ def test_simulated_devices_differ():
     assert image(0) != image(1)
 
 
-def test_more_values_than_quantities_are_refused():
+@pytest.mark.parametrize("values", [2000, 61])
+def test_more_values_than_a_connection_carries_are_refused(values: int):
     with pytest.raises(ValueError, match="at most"):
-        compare(1, 1000, 1)
+        compare(1, values, 1)
+
+
+def test_values_are_spread_over_as_few_units_as_hold_them():
+    assert [units_of(n) for n in (30, 60, 100, 1000)] == [1, 1, 2, 20]
 
 
 @pytest.mark.long
@@ -26,3 +31,5 @@ def test_every_contestant_reads_what_there_is():
     for row in rows.values():
         assert 2 * 10 * 3 <= row["values"] <= 2 * 10 * 6
         assert row["rss_mb"] > 10
+        assert row["jitter_p99_ms"] > 0
+    assert set(found["not_measured"]) == {"ThingsBoard gateway", "Node-RED", "Telegraf"}

@@ -22,8 +22,7 @@ US, FORWARDING = "zcf collect", "zcf collect, forwarding"
 
 def compare(devices: int, values: int, seconds: int, names: Iterable[str] = CONTESTANTS) -> dict[str, Any]:
     """What each contestant used to read so many devices of so many float32 once a second."""
-    if values > UNITS * len(GAUGES):
-        raise ValueError(f"a connection carries at most {UNITS * len(GAUGES)} values")
+    units_of(values)
     found: dict[str, dict[str, Any]] = {}
     with world(devices) as (ports, sink), tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
         site = write_site(Path(folder) / "store-only", ports, values)
@@ -93,7 +92,10 @@ def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def units_of(values: int) -> int:
     """How many units behind one connection share so many values: as few as hold them in equal parts."""
-    return next(n for n in range(1, UNITS + 1) if values % n == 0 and values // n <= len(GAUGES))
+    for units in range(1, UNITS + 1):
+        if values % units == 0 and values // units <= len(GAUGES):
+            return units
+    raise ValueError(f"{values} values: at most {len(GAUGES)}, or up to {UNITS} equal parts of at most so many")
 
 
 def write_site(folder: Path, ports: list[int], values: int, sink: str = "") -> Path:
