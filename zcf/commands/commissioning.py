@@ -16,6 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of
 
 def check(site: SiteFile, as_json: AsJson = False) -> None:
     """Check a site file and everything it names: every fault at once with file:line, and the load of each link."""
+    from analytics.declarations import check_declared
     from analytics.factor_files import declared_factors, load_table
     from metering.sitefile import load_site
     from zcf.check import flash_bytes, loads, refuse_overload
@@ -23,6 +24,7 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     config = load_site(site)
     found = loads(config)
     load_table(declared=declared_factors(config.file.factors))
+    check_declared(config)
     refuse_overload(config, found)
     if as_json:
         body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}
