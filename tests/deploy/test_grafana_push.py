@@ -148,7 +148,9 @@ def test_what_is_not_grafana_is_no_success(fake: FakeGrafana, front: tuple[int, 
         pushed(fake)
 
 
-@pytest.mark.parametrize("url", ["grafana:3000", "ftp://grafana", "http://admin:admin@grafana", "http://grafana/?token=1"])
+@pytest.mark.parametrize(
+    "url", ["grafana:3000", "ftp://grafana", "http://admin:admin@grafana", "http://grafana/?token=1"]
+)
 def test_an_odd_address_is_refused(url: str):
     with pytest.raises(PushError):
         Grafana(url, "t")

@@ -13,7 +13,7 @@ SELECT = re.compile(
     rf"SELECT (?:(first|last)\({IDENTIFIER}\)|{IDENTIFIER}), {IDENTIFIER} FROM /\.\+/ WHERE (.+) GROUP BY \"point\""
 )
 COUNTED = re.compile(
-    rf'SELECT count\({IDENTIFIER}\), min\({IDENTIFIER}\), max\({IDENTIFIER}\) FROM /\.\+/ WHERE (.+) '
+    rf"SELECT count\({IDENTIFIER}\), min\({IDENTIFIER}\), max\({IDENTIFIER}\) FROM /\.\+/ WHERE (.+) "
     r'GROUP BY "point", time\((\d+)ms\) fill\(none\)'
 )
 EQUAL = re.compile(rf"{IDENTIFIER} = \$(\w+)")

@@ -1,0 +1,197 @@
+"""A report hands out what the balance holds: same figures in every format, nothing unknown as 0, nothing run."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from openpyxl import load_workbook
+
+from analytics.explain import explain
+from analytics.issuing import issue
+from analytics.report import KINDS, report
+from analytics.report_disclosure import on_path
+from analytics.report_facts import Facts
+from analytics.report_parts import Chapter, Figure, Report, Table, report_document, same
+from analytics.report_words import OUTCOME, STATUS, digits, interval, shown
+from analytics.report_xlsx import plain, xlsx
+from analytics.reporting import File, figures_of, gather, pdf, written
+from analytics.terms import Status
+from tests.analytics.month_works import DECLARED, MONTH, SITE, MonthWorks
+from zcf.verifier import verify
+
+NASTY = SITE.replace(
+    "site: {id: works,", """site: {id: works, name: {zh: "=1+1|<b>厂", en: "=cmd|'<script>x</script>"},"""
+)
+
+
+@pytest.fixture(scope="module")
+def works(tmp_path_factory: pytest.TempPathFactory) -> MonthWorks:
+    folder = tmp_path_factory.mktemp("works")
+    return MonthWorks(folder, site=NASTY + DECLARED + "standards: [ict_five_dimension]\n").full().settle()
+
+
+@pytest.fixture(scope="module")
+def facts(works: MonthWorks) -> Facts:
+    return gather(works.service(), MONTH)
+
+
+@pytest.fixture(scope="module")
+def files(works: MonthWorks) -> list[File]:
+    return written(works.service(), MONTH, "disclosure", ["html", "xlsx", "json"], ["zh", "en"])
+
+
+class _Page(HTMLParser):
+    """Tags and words of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def page(files: list[File], lang: str) -> _Page:
+    return _Page(next(f.data for f in files if f.name.endswith(f"{lang}.html")).decode())
+
+
+def cells(data: bytes) -> Iterator[object]:
+    for sheet in load_workbook(io.BytesIO(data)):
+        yield from (cell for row in sheet.iter_rows() for cell in row if cell.value is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_states_the_same_totals_as_the_balance(facts: Facts, kind: str):
+    figures = report_document(report(kind, facts))["figures"]
+    for name, of in facts.balance["totals"].items():
+        for gas, value in of.items():
+            assert figures[f"{name}.{gas}"] == value
+    assert {line["id"]: line["kg"] for line in facts.lines}.items() <= figures.items()
+
+
+def test_every_figure_can_be_explained_and_comes_out_the_same(works: MonthWorks, files: list[File]):
+    for name, value in figures_of(files).items():
+        assert explain(works.service(), name, MONTH)["value"] == value
+
+
+def test_gross_is_never_netted_and_what_stands_beside_is_apart(facts: Facts):
+    balance = {**facts.balance, "beside": {**facts.balance["beside"], "offsets_kg": 1e9, "certificates_kwh": 1e9}}
+    without, with_offsets = (report("disclosure", one) for one in (facts, replace(facts, balance=balance)))
+    assert without.headline == with_offsets.headline
+    assert report_document(without)["figures"] == report_document(with_offsets)["figures"]
+
+
+def test_four_chapters_in_both_languages(files: list[File]):
+    for lang, names in (("zh", ("治理", "战略", "风险", "指标与目标")),
+                        ("en", ("Governance", "Strategy", "Risk", "Metrics and targets"))):  # fmt: skip
+        words = page(files, lang).words
+        assert all(name in words for name in names)
+
+
+def test_the_page_needs_nothing_from_outside_and_runs_nothing(files: list[File]):
+    found = page(files, "en")
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in found.tags}
+    assert all(not str(value).startswith(("http", "//")) for _, attrs in found.tags for value in attrs.values())
+    assert not any(name.startswith("on") for _, attrs in found.tags for name in attrs)
+    assert "=cmd|'<script>x</script>" in found.words
+
+
+def test_totals_say_status_interval_and_what_the_interval_covers(files: list[File]):
+    text = " ".join(page(files, "en").words)
+    assert STATUS["declared"].en in text
+    assert re.search(r"± [\d.]+ tCO₂ \([\d.]+ %\)", text)
+    assert "the factors' own uncertainty is not in it" in text or "of metering and factors" in text
+
+
+def test_undetermined_is_said_with_its_reason(files: list[File]):
+    text = " ".join(page(files, "zh").words)
+    assert f"{OUTCOME['UNDETERMINED'].zh}" in text
+    assert "尚未提供" in text or "没有" in text
+
+
+def test_what_is_not_known_is_no_zero(facts: Facts):
+    energy = dict.fromkeys(facts.balance["energy"])
+    made = report("disclosure", replace(facts, balance={**facts.balance, "energy": energy, "complete": False}))
+    figure = next(one for one in made.headline if one.ref == "consumption_kwh")
+    assert figure.value is None
+    assert shown(figure.value, figure.unit)[0] == "—"
+    assert made.notices[0].tone == "warning"
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_workbook_holds_numbers_as_numbers_and_no_formula(facts: Facts, lang: str):
+    made = list(cells(xlsx(report("disclosure", facts), lang)))
+    assert all(cell.data_type != "f" for cell in made)
+    assert not any(isinstance(cell.value, str) and cell.value.startswith(("=", "+", "-", "@")) for cell in made)
+    kg = facts.balance["totals"]["total_lb"]["co2_only"]
+    assert any(isinstance(cell.value, float) and cell.value == pytest.approx(kg / 1000, rel=1e-15) for cell in made)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-3.2", "@SUM(A1)", "\tx", "\rx"])
+def test_text_that_a_sheet_would_run_is_marked_as_text(text: str):
+    assert plain(text) == f"'{text}"
+    assert plain("3.2 t") == "3.2 t"
+
+
+def test_a_negative_number_in_a_workbook_stays_a_number():
+    table = Table("t", same("t"), (same("a"), same("b")), ((same("-x"), Figure(same(""), -3.2, "GJ")),))
+    made = Report("k", same("t"), same("s"), "p", (), (), (Chapter("1", same("c"), (table,)),))
+    book = load_workbook(io.BytesIO(xlsx(made, "en")))
+    assert [c.value for c in book["01 t"][3]][:3] == ["'-x", -3.2, "GJ"]
+
+
+def test_the_bundle_of_a_report_verifies_and_an_altered_figure_is_named(
+    works: MonthWorks, files: list[File], tmp_path: Path
+):
+    held = {one.name: one.data for one in files}
+    path = tmp_path / "b.zip"
+    path.write_bytes(issue(works.service(), MONTH, held))
+    found = verify(path)
+    assert found.passed
+    assert any(check.name.endswith("total_mb.co2_only") and check.name.startswith("report/") for check in found.checks)
+    name = next(n for n in held if n.endswith(".json"))
+    body = json.loads(held[name])
+    body["figures"]["total_mb.co2_only"] *= 1.0000001
+    path.write_bytes(issue(works.service(), MONTH, {**held, name: json.dumps(body).encode()}))
+    assert [check.name for check in verify(path).failed] == [f"report/{name}: total_mb.co2_only"]
+    with zipfile.ZipFile(path) as archive:
+        assert f"report/{name}" in archive.namelist()
+
+
+@pytest.mark.needs_program("chromium")
+def test_a_pdf_is_a4_and_holds_the_totals(files: list[File]):
+    made = pdf(next(f.data for f in files if f.name.endswith("en.html")).decode())
+    assert made.startswith(b"%PDF-")
+    assert re.search(rb"/MediaBox\s*\[\s*0 0 59[45]\.?\d* 84[12]\.?\d*", made)
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0.000"), (263.49, "263.5"), (-12.345, "−12.35"), (1234.5, "1,234"),
+                                             (0.000123456, "0.000123"), (9999.6, "10,000")])  # fmt: skip
+def test_digits_for_people(value: float, text: str):
+    assert digits(value) == text
+
+
+def test_an_interval_stands_in_the_unit_of_its_value():
+    assert interval(263_490.0, 1_230.0, "kgCO2") == "± 1.230 tCO₂ (0.5 %)"
+    assert interval(None, 1.0, "kgCO2") == interval(1.0, None, "kgCO2") == ""
+
+
+def test_a_target_path_is_linear_and_ends_where_it_ends():
+    target = {"base_year": 2020, "base_t": 100, "year": 2030, "target_t": 50}
+    assert [on_path(target, year) for year in (2020, 2025, 2030, 2019, 2031)] == [100.0, 75.0, 50.0, None, None]
+
+
+def test_every_status_and_outcome_has_its_word():
+    assert set(STATUS) == {one.value for one in Status}
+    assert set(OUTCOME) == {"MET", "NOT_MET", "UNDETERMINED"}
