@@ -36,6 +36,7 @@ class Term:
     score: float = 0.0  # normalised residual of the belief before
     alone: float = 0.0  # its estimate if nothing were believed of it
     detectable: float = math.inf  # the least error that would be named in 4 of 5 cases
+    firm: bool = True  # the score stands too without what scatter alone could have made
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class _System:
     information: Float
     vector: Float
     cells: int  # of the longest node
+    quiet: frozenset[str]  # meters and nodes whose readings agree as well as readings can: there, scatter makes nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,15 +128,18 @@ def _system(nodes: tuple[Closure, ...], limits: Mapping[str, float]) -> _System:
     terms += [Term(one.node, "standing", STANDING_U * float(one.inflow.mean())) for one in nodes]
     kept = tuple(t for t in terms if t.u > 0)
     information, vector = np.zeros((len(kept), len(kept))), np.zeros(len(kept))
+    loud: set[str] = set()
     for one in nodes:
         columns = np.stack([_column(one, t) for t in kept], axis=1)
         target = one.rest - LOSS * one.inflow
         largest = max(one.signs, key=lambda name: float(np.abs(one.meters[name]).sum()))
         fixed = [t.kind == "loss" or t.name == largest for t in kept]  # else gains of −1 would explain any scatter
-        variance = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
+        variance, quiet = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
+        loud.update(() if quiet else (one.node, *one.signs))
         information += columns.T @ columns / variance
         vector += columns.T @ target / variance
-    return _System(kept, information, vector, max((len(one.cells) for one in nodes), default=0))
+    quiet_terms = frozenset(t.name for t in kept) - loud
+    return _System(kept, information, vector, max((len(one.cells) for one in nodes), default=0), quiet_terms)
 
 
 def _column(node: Closure, term: Term) -> Float:
@@ -145,15 +150,15 @@ def _column(node: Closure, term: Term) -> Float:
     return np.zeros(len(node.inflow))
 
 
-def _variance(columns: Float, target: Float, inflow: Float) -> float:
-    """What no gain can explain of a node [unit²], made larger where it follows itself in time (AR(1))."""
+def _variance(columns: Float, target: Float, inflow: Float) -> tuple[float, bool]:
+    """What no gain can explain of a node [unit²], larger where it follows itself in time (AR(1)); is it the least."""
     columns = columns[:, np.any(columns, axis=0)]
     left = target - columns @ np.linalg.lstsq(columns, target, rcond=1e-9)[0]
     power = float(left @ left)
     near = float(left[1:] @ left[:-1]) / power if power > 0 else 0.0
     near = min(max(near, 0.0), 0.95)
     floor = SCATTER**2 * float(np.mean(inflow**2)) or 1e-12
-    return max(power / len(left), floor) * (1 + near) / (1 - near)
+    return max(power / len(left), floor) * (1 + near) / (1 - near), power / len(left) <= 4 * floor
 
 
 def _fit(system: _System, freed: Mapping[tuple[str, str], Term]) -> Fit:
@@ -171,8 +176,11 @@ def _fit(system: _System, freed: Mapping[tuple[str, str], Term]) -> Fit:
     part = (vectors.T @ vector)[told]
     chi2 = float(np.sum(part**2 / (values[told] * (values[told] + 1))))
     learnt = np.clip(1 - np.diag(after), 0.0, 1.0)  # 0: the readings say nothing of it
+    share = vectors[:, told] ** 2 @ (values[told] / (values[told] + 1))
+    firm = np.abs(vectors[:, told] @ (part / (values[told] + 1))) > LIMIT / 2 * np.sqrt(share)
     fitted = [_fitted(t, float(s), float(z), float(k)) for t, s, z, k in zip(terms, u, estimate, learnt, strict=True)]
-    return Fit(tuple(fitted), chi2, int(told.sum()))
+    marked = [replace(t, firm=t.name in system.quiet or bool(f)) for t, f in zip(fitted, firm, strict=True)]
+    return Fit(tuple(marked), chi2, int(told.sum()))
 
 
 def _fitted(term: Term, u: float, z: float, learnt: float) -> Term:
@@ -188,7 +196,7 @@ def _fitted(term: Term, u: float, z: float, learnt: float) -> Term:
 
 def _worst(fit: Fit, limits: Mapping[str, float], freed: Mapping[tuple[str, str], Term]) -> Term | None:
     """What stands out most: an error well beyond the class, or a node that loses far more than cables do."""
-    able = [t for t in fit.terms if (t.name, t.kind) not in freed and abs(t.score) > LIMIT]
+    able = [t for t in fit.terms if (t.name, t.kind) not in freed and abs(t.score) > LIMIT and t.firm]
     able = [t for t in able if _matters(t, limits)]
     return max(able, key=lambda t: abs(t.score), default=None)
 
