@@ -14,7 +14,7 @@ from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, Unit
 from collector.notify import Pulse
-from collector.pending import HOLD_S, Held, Span, cadence_only, commit_span, is_set
+from collector.pending import BORN_MS, HOLD_S, Held, Span, cadence_only, commit_span, is_set
 from collector.plausible import Silence
 from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
@@ -163,7 +163,7 @@ class Collector:
         await _wind_down(self._links, tasks, stop_ms, _FINISH_S)
         certain = is_set(stop_ms + shift_ms, newest_ms)
         if not certain:  # it goes on from the last time there was
-            shift_ms = max(newest_ms + 1, epoch.start_ms) - epoch.start_ms
+            shift_ms = max(newest_ms + 1, BORN_MS) - epoch.start_ms
         feeds = [feed for link in self._links for unit in link.units for feed in unit.feeds.values()]
         for feed in feeds:
             feed.flush()

@@ -125,8 +125,9 @@ async def test_b12_a_refused_connection_and_a_refused_subscription_are_faults(
         assert collector.faults() == ["broker: subscription to site/meter7/meter refused: Not authorized"]
 
 
-@pytest.mark.parametrize("name", ["twin"])
-async def test_b5_two_clients_of_one_name_are_told_and_do_not_fight_for_ever(tmp_path: Path, name: str) -> None:
+@pytest.mark.long
+async def test_b5_two_clients_of_one_name_are_told_and_do_not_fight_for_ever(tmp_path: Path) -> None:
+    name = "twin"
     broker = Mosquitto(tmp_path)
     broker.start()
     config = write(tmp_path, broker.port, more=f", client_id: {name}")
