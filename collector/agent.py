@@ -12,13 +12,16 @@ from collector.connections import Line, at_work, changed_devices, gate_of, line_
 from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Cause, Feed
 from collector.inbox import Inbox
-from collector.link import ModbusLink, Unit
+from collector.link import ModbusLink, wind_down
 from collector.notify import Pulse
 from collector.pending import BORN_MS, HOLD_S, Held, Span, cadence_only, commit_span, is_set
 from collector.plausible import Silence
 from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
 from collector.protocols.mqtt import MqttSession
+from collector.refusal import Learned
+from collector.replanning import joined, load_known, replanned, save_known
+from collector.unit import Unit
 from collector.wiring import WiredLink
 from metering.reading import GapReason
 
@@ -34,7 +37,9 @@ class Collector:
     """Reads everything a site's links reach into one store, until told to stop."""
 
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
-        self._wired = at_work(links)
+        self._plain = self._wired = at_work(links)  # as the site file has them, and as devices let us
+        self._known: tuple[Learned, ...] = ()
+        self._learning: set[asyncio.Task[None]] = set()
         self._committer, self._name = committer, name
         self._gates: dict[Line, Gate | LineGate] = {}
         self._opening: set[asyncio.Task[None]] = set()
@@ -46,6 +51,8 @@ class Collector:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None] = lambda: None) -> None:
         """Collect until `stop` is set; `ready` is called when the first epoch's reads begin."""
+        self._known = await asyncio.wrap_future(self._committer.call(lambda writer: load_known(writer.path.parent)))
+        self._wired = at_work(replanned(self._plain, self._known))
         await self._open(self._wired)
         clock = EpochClock()
         why: GapReason | None = None
@@ -58,7 +65,7 @@ class Collector:
                 clock = clock.onward(stop_ms) if why is GapReason.MAINTENANCE else EpochClock()
                 ready = _nothing
         finally:
-            for task in self._opening:
+            for task in (*self._opening, *self._learning):
                 task.cancel()
             for gate in self._gates.values():
                 gate.close()
@@ -68,7 +75,8 @@ class Collector:
 
         The new connections are made while the old reads go on; links that stay keep theirs.
         """
-        wired = at_work(links)
+        self._plain = at_work(links)
+        wired = at_work(replanned(self._plain, self._known))
         changed = changed_devices(self._wired, wired)
         if changed:
             await self._open(wired)
@@ -77,6 +85,18 @@ class Collector:
             self._rewire.set()
             await self._rewired.wait()
         return changed
+
+    def _learned(self, new: Learned) -> None:
+        """A device has shown what it refuses: remember it, and read all of its model otherwise from now on."""
+        self._known = known = joined(self._known, new)
+        self._log.warning("learned", profile=new.profile, firmware=new.firmware, cuts=new.cuts, refused=new.refused)
+        self._committer.call(lambda writer: save_known(writer.path.parent, known))
+        task = asyncio.create_task(self._relearn())
+        self._learning.add(task)
+        task.add_done_callback(self._learning.discard)
+
+    async def _relearn(self) -> None:
+        await self.rewire(self._plain)
 
     def faults(self) -> list[str]:
         """What keeps it from reading and will not mend by itself."""
@@ -137,7 +157,7 @@ class Collector:
             stop_ms = clock.now_ms()
             for session in sessions:
                 session.halt()
-            await _wind_down(self._links, tasks, stop_ms, self._finish_s(why))
+            await wind_down(self._links, tasks, stop_ms, self._finish_s(why))
             await self._close(epoch, stop_ms, why)
             await asyncio.gather(*(asyncio.to_thread(session.close, _GOODBYE_S) for session in sessions))
         return stop_ms, why
@@ -160,7 +180,7 @@ class Collector:
         newest_ms = await self._newest_ms()
         await self._until_set(stop, tasks, clock, newest_ms)
         stop_ms, shift_ms = clock.now_ms(), clock.stepped_ms()
-        await _wind_down(self._links, tasks, stop_ms, _FINISH_S)
+        await wind_down(self._links, tasks, stop_ms, _FINISH_S)
         certain = is_set(stop_ms + shift_ms, newest_ms)
         if not certain:  # it goes on from the last time there was
             shift_ms = max(newest_ms + 1, BORN_MS) - epoch.start_ms
@@ -222,7 +242,7 @@ class Collector:
                         feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))
                 feeds[number] = feed
             units.append(Unit(device, feeds))
-        return ModbusLink(wired, units, self._gates[line_of(wired)], clock)
+        return ModbusLink(wired, units, self._gates[line_of(wired)], clock, self._learned)
 
     def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
         inboxes = []
@@ -274,17 +294,6 @@ class Collector:
             await asyncio.wait_for(asyncio.wrap_future(closing), _CLOSE_S)
         except TimeoutError:
             self._log.error("epoch_not_closed", epoch=epoch.id)
-
-
-async def _wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"], stop_ms: int, finish_s: float) -> None:
-    """Let what was due before the stop be read, for a moment; then break it off."""
-    for link in links:
-        link.halt(stop_ms)
-    if tasks:
-        await asyncio.wait(tasks, timeout=finish_s)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _nothing() -> None:

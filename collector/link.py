@@ -2,8 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable
 
 import structlog
 
@@ -13,6 +12,7 @@ from collector.notify import Pulse
 from collector.protocols.gate import NoAnswerError, NoLineError, Request
 from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
+from collector.refusal import PATIENCE, REFUSALS, Inquiry, Learned
 from collector.schedule import (
     ADAPTER_WAIT_MS,
     LINE_UNIT_WAIT_MS,
@@ -25,9 +25,9 @@ from collector.schedule import (
     link_wait_ms,
     unit_wait_ms,
 )
-from collector.sleep import is_silence, may_be_dark, powers_of, produced_nothing
-from collector.wiring import WiredDevice, WiredGroup, WiredLink
-from metering.reading import GapReason
+from collector.unit import Unit, firmware_of
+from collector.wiring import WiredLink
+from metering.reading import Block, GapReason
 
 _STALL_MS = 250  # later than this after a timer was due, the process itself was held up
 _LONGEST_MS = 5_000  # a poll takes no longer, or than its device's timeout where that is longer
@@ -35,69 +35,21 @@ _MARGIN_MS = 50
 _CONNECT_S = 3.0  # a connection takes no longer
 _GUESS_MS = 10.0  # how long a request takes, until answers tell
 _UNIT_AWAY = frozenset({0x0A, 0x0B})  # a gateway's word for a unit that does not answer (Modbus exception codes)
-_SHORTEST_S = 0.1  # no answer is waited for less than this, however short of time the link is
-_TRUSTED_S = 0.4  # and of a unit that has just answered no less than this: a busy computer holds either end up so long
-
-
-class Unit:
-    """One device: its feeds by group number, and how much patience is left with it."""
-
-    def __init__(self, wired: WiredDevice, feeds: Mapping[int, Feed]) -> None:
-        self.wired, self.feeds = wired, feeds
-        self.name = wired.device.id
-        self.patience = Patience()
-        self.cause = Cause(GapReason.TIMEOUT)
-        self.shortest_ms = min((feed.wired.group.cadence_ms for feed in feeds.values()), default=QUARTER_MS)
-        self.usual_s = 0.0  # how long its answers take, the slow ones remembered; 0 = none yet
-        self._told_ms: dict[GapReason, int] = {}
-        self._owed = False
-        self.requests = {number: _requests(wired.device.unit, feed.wired) for number, feed in feeds.items()}
-
-    def seen(self, cause: Cause, now_ms: int) -> Cause:
-        """Why a tick has no reading: a plant that fell silent in the dark without producing is asleep."""
-        zone = self.wired.sleeps_in
-        if zone is None or not is_silence(cause.reason, cause.code) or not may_be_dark(now_ms, zone):
-            return cause
-        rated = [one.point.rated_power_kw or 0.0 for group in self.wired.groups for one in group.wires]
-        powers = [one for feed in self.feeds.values() for one in powers_of(feed.quantities, feed.values)]
-        if not produced_nothing(powers, max(rated, default=0.0)):
-            return cause
-        return Cause(GapReason.ASLEEP, None, f"{cause.reason.value}: {cause.detail}".rstrip(": "))
-
-    def answered(self, took_s: float) -> None:
-        """Note how long an answer took."""
-        self.usual_s = max(took_s, 0.95 * self.usual_s + 0.05 * took_s)
-
-    def least_s(self) -> float:
-        """How long an answer must be waited for, even where the link has no time left [s]."""
-        trusted = self.usual_s and not self.patience.failures
-        shortest = _TRUSTED_S if trusted else _SHORTEST_S
-        return min(self.wired.timeout_s, max(shortest, 4 * self.usual_s or self.wired.timeout_s / 4))
-
-    def tell(self, log: Any, now_ms: int) -> None:
-        """Log a failure, each cause at most once a minute."""
-        if now_ms - self._told_ms.get(self.cause.reason, 0) >= 60_000:
-            self._told_ms[self.cause.reason] = now_ms
-            reason, code, detail = self.cause
-            log.warning("device_silent", device=self.name, reason=reason.value, code=code, detail=detail)
-            self._owed = True
-
-    def tell_back(self, log: Any) -> None:
-        """Log that it answers again, where its failure was logged."""
-        if self._owed:
-            log.info("device_answers", device=self.name)
-            self._owed = False
-
-
-def _requests(unit: int, wired: WiredGroup) -> tuple[Request, ...]:
-    return tuple(Request(unit, block.function, block.address, block.count) for block in wired.group.blocks)
 
 
 class ModbusLink:
     """Reads everything behind one gateway or on one serial line, one request at a time."""
 
-    def __init__(self, wired: WiredLink, units: list[Unit], gate: Gate | LineGate, clock: EpochClock) -> None:
-        self.units, self._gate, self._clock = units, gate, clock
+    def __init__(
+        self,
+        wired: WiredLink,
+        units: list[Unit],
+        gate: Gate | LineGate,
+        clock: EpochClock,
+        learned: Callable[[Learned], None] = lambda _learned: None,
+    ) -> None:
+        """`learned` is told what a device refuses."""
+        self.units, self._gate, self._clock, self._learned = units, gate, clock, learned
         self._delay_s = wired.connect_delay_s
         self._longest_wait_ms = ADAPTER_WAIT_MS if wired.link.type == "rtu" else LINK_WAIT_MS
         self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
@@ -116,6 +68,7 @@ class ModbusLink:
         self._reopening: asyncio.Task[None] | None = None
         self._nap: asyncio.Future[None] | None = None
         self._halt_ms: int | None = None
+        self._asked: Request | None = None
         self._turns = 0
         # one request of each kind of wait: connection, its delay, the answer; then the same once more
         self._longest_s = 2 * (_CONNECT_S + self._delay_s + max((u.wired.timeout_s for u in units), default=0)) + 5
@@ -195,10 +148,14 @@ class ModbusLink:
         loop = asyncio.get_running_loop()
         started = loop.time()
         limit_s = max(_LONGEST_MS / 1000, unit.wired.timeout_s)
+        if due.track.group in unit.inquiries:
+            await self._inquire(unit, feed, due)
+            return
         try:
             words = await self._read(unit, due, min(feed.wired.group.cadence_ms / 1000, limit_s))
         except NoAnswerError as error:
             self._failed(unit, error, 1000 * (loop.time() - started))
+            self._refused(unit, due.track.group, error)
             cause = Cause(error.reason, error.code, error.detail)
             feed.missed(due.track, due.tick, 1, unit.seen(cause, self._clock.now_ms()))
             return
@@ -220,15 +177,52 @@ class ModbusLink:
             timeout_s = min(self._timeout_s(unit) + self._gate.airtime_s(request), deadline - loop.time())
             if timeout_s <= 0:
                 raise NoAnswerError(GapReason.OVERRUN, f"the blocks before took {budget_s:g} s")
+            self._asked = request
             words.append(await self._gate.execute(request, timeout_s))
             self._turns += 1
             took_s = loop.time() - self._gate.asked_at
+            if unit.refusals:
+                unit.refusals.pop(request, None)
             if took_s > timeout_s + _STALL_MS / 1000:
                 return None
             unit.answered(took_s)
             self._usual_ms.update({number: 1000 * unit.usual_s * len(asked) for number, asked in unit.requests.items()})
             self._quiet_until = loop.time() + unit.wired.profile.pause_ms / 1000
         return words
+
+    def _refused(self, unit: Unit, group: int, error: NoAnswerError) -> None:
+        """Look into a request that a device has refused several times; what else it is asked goes on."""
+        if error.reason is not GapReason.EXCEPTION or error.code not in REFUSALS or self._asked is None:
+            return
+        unit.refusals[self._asked] += 1
+        if unit.refusals[self._asked] == PATIENCE:
+            asked = self._asked
+            block = Block(asked.function, asked.address, asked.count)
+            spans = (span for wire in unit.feeds[group].wired.wires for span in wire.field.spans)
+            self._log.error(
+                "request_refused", device=unit.name, code=error.code, first=asked.address, count=asked.count
+            )
+            unit.inquiries[group] = Inquiry(spans, block)
+
+    async def _inquire(self, unit: Unit, feed: Feed, due: Due) -> None:
+        """Spend a tick on one small request of the inquiry; the tick is a gap, as it has been before."""
+        inquiry = unit.inquiries[due.track.group]
+        block = inquiry.next()
+        if block is not None:
+            request = Request(unit.wired.device.unit, block.function, block.address, block.count)
+            try:
+                await self._gate.execute(request, unit.wired.timeout_s + self._gate.airtime_s(request))
+                inquiry.told(accepted=True)
+            except NoAnswerError as error:
+                if error.reason is GapReason.EXCEPTION and error.code in REFUSALS:
+                    inquiry.told(accepted=False)
+        self._turns += 1
+        feed.missed(due.track, due.tick, 1, Cause(GapReason.EXCEPTION, 2, "finding out which registers it refuses"))
+        if inquiry.next() is None:
+            del unit.inquiries[due.track.group]
+            if inquiry.answered:  # a device that refuses everything is ill, not peculiar
+                profile, firmware = unit.wired.profile, await firmware_of(unit, self._gate)
+                self._learned(Learned(profile.id, profile.hash, firmware, (unit.name,), *inquiry.learned()))
 
     def _timeout_s(self, unit: Unit) -> float:
         """Its timeout, or less where others behind the same link would miss their ticks for it [s]."""
@@ -281,6 +275,17 @@ class ModbusLink:
             for number in unit.feeds:
                 self._behind.pop(number, None)
         unit.tell_back(self._log)
+
+
+async def wind_down(links: list[ModbusLink], tasks: list["asyncio.Task[None]"], stop_ms: int, finish_s: float) -> None:
+    """Let what was due before the stop be read, for a moment; then break it off."""
+    for link in links:
+        link.halt(stop_ms)
+    if tasks:
+        await asyncio.wait(tasks, timeout=finish_s)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _wake(nap: "asyncio.Future[None]") -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from collector.fields import Field, Span
+from collector.refusal import cut_areas
 from metering.reading import Block
 
 REQUEST_COST = 25.0  # what one more request costs where no line is known, in registers (collector.bustime: 9600 8N1)
@@ -14,17 +15,19 @@ def plan(
     max_registers: int = MAX_REGISTERS,
     documented: Iterable[Span] = (),
     request_cost: float = REQUEST_COST,
+    cuts: Sequence[tuple[int, int]] = (),
 ) -> tuple[Block, ...]:
     """The cheapest blocks that hold every field; a block bridges a hole only over documented registers.
 
     The cost of a block is `request_cost` plus its length. Values of several registers, and values with their scale
-    factor or fraction, lie whole in one block. ValueError where one does not fit.
+    factor or fraction, lie whole in one block. ValueError where one does not fit. No block runs across a cut: a
+    (function, address) where the device was seen to refuse that.
     """
     wanted = {span for field in fields for span in field.spans}
     known = [*wanted, *documented]
     blocks: list[Block] = []
     for function in sorted({span.function for span in wanted}):
-        areas = _merged(span for span in known if span.function == function)
+        areas = cut_areas(_merged(span for span in known if span.function == function), cuts)
         spans = _outer(span for span in wanted if span.function == function)
         blocks.extend(_cheapest(spans, areas, max_registers, request_cost))
     return tuple(blocks)
