@@ -26,6 +26,7 @@ class Packing:
         self._struct = struct.Struct("<" + "".join("q" if whole else "d" for whole in self.integer))
         self._absent = tuple(ABSENT if whole else _NAN for whole in self.integer)
         self.size = self._struct.size
+        self._gauges = not any(self.integer)
 
     def pack(self, values: Sequence[int | float | None]) -> bytes:
         """Values in column order, None for an absent one."""
@@ -38,9 +39,12 @@ class Packing:
 
     def unpack(self, packed: bytes) -> tuple[int | float | None, ...]:
         """The inverse of pack."""
+        raw = self._struct.unpack(packed)
+        if self._gauges and math.isfinite(sum(raw)):  # nothing is absent: an absent gauge is NaN
+            return raw
         return tuple(
             None if (v == ABSENT if whole else v != v) else v  # noqa: PLR0124 - NaN is not itself
-            for v, whole in zip(self._struct.unpack(packed), self.integer, strict=True)
+            for v, whole in zip(raw, self.integer, strict=True)
         )
 
     def matrix(self, rows: Sequence[bytes]) -> "tuple[NDArray[np.int64], NDArray[np.float64]]":

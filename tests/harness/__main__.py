@@ -32,6 +32,7 @@ async def play(folder: Path, tier: Tier, seed: int, mutant: str = "") -> list[st
         raise SystemExit("needs mosquitto; on Debian: apt install mosquitto")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a cut connection is no news here
     plan = make_plan(seed, tier.single, tier.gateways, tier.publishers)
+    plan.crowded = tier.crowded
     stage = Stage(folder, plan, mosquitto, mutant, image=bool(tier.imaged))
     rnd = random.Random(seed)
     await stage.open()

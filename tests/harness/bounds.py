@@ -1,6 +1,7 @@
 """I10: nothing grows without end; and whether the run proves anything: every fault must have happened."""
 
 import json
+import math
 from collections.abc import Callable
 
 from tests.harness.evidence import Check, Evidence
@@ -20,6 +21,9 @@ def bounded(found: Evidence) -> Check:
             _flat(mine, check)
     most = max((one["rss"] for one in samples), default=0)
     check.need(0 < most <= MOST_RSS, f"{most / 2**20:.0f} MB of memory")
+    quota = found.plan["quota"] if found.plan["crowded"] else math.inf
+    used = max((one["used"] for one in samples), default=0)
+    check.need(0 < used <= quota, f"the readings took {used} bytes, {quota} are allowed")
     lines = log_lines(found.folder)
     minutes = max((samples[-1]["t"] - samples[0]["t"]) / 60_000, 1) if samples else 1
     starts = 8 * len(births)  # what each start says once
@@ -96,6 +100,7 @@ HAPPENED: dict[str, Seen] = {
     "a counter began again": lambda e: len(e.lines("reset")),
     "a counter turned over while nobody looked": lambda e: len(e.lines("turned")),
     "the process frozen": lambda e: sum(f["kind"] == "frozen" for f in e.faults),
+    "old readings thinned": lambda e: e.db.execute("SELECT coalesce(sum(polls), 0) FROM thinned").fetchone()[0],
     "told to reload": lambda e: len(e.lines("reload")),
     "readings sent again after a roll-back": lambda e: sum(
         json.loads(one["said"])["polls"] for one in e.lines("resync") if one["code"] == 0),

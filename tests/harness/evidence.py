@@ -91,7 +91,7 @@ class Evidence:
         self.epochs = [Epoch(*row) for row in self.db.execute("SELECT id,start_ms,stop_ms FROM epoch ORDER BY id")]
 
     def _polls(self) -> Any:
-        rows = self.db.execute("SELECT seq,grp,time_ms,epoch,tick,lane,vals,words FROM poll ORDER BY seq")
+        rows = self.db.execute("SELECT seq,grp,time_ms,epoch,tick,lane,vals,words FROM poll WHERE lane<>3 ORDER BY seq")
         for seq, group, time_ms, epoch, tick, lane, vals, words in rows:
             yield Poll(seq, group, time_ms, epoch, tick, lane, self._unpacked(group, vals), words)
 
@@ -140,6 +140,11 @@ class Evidence:
     @cached_property
     def stalls(self) -> list[tuple[float, float]]:
         return [(line["start"], line["end"]) for line in self.lines("stall")]
+
+    @cached_property
+    def births(self) -> list[float]:
+        """When collectors were ready."""
+        return [line["t"] for line in self.lines("life")]
 
     @cached_property
     def downs(self) -> list[tuple[float, float]]:

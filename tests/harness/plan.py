@@ -5,6 +5,7 @@ import random
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+QUOTA = 10_000_000  # [bytes] where the store is nearly full at the start
 TIMEOUT_S = 0.4  # what the meters' profile allows an answer
 CADENCE_MS = {"power": 1000, "energy": 2000}
 
@@ -61,12 +62,13 @@ class Plan:
     mqtt_port: int = 0
     sink: str = ""
     metrics_port: int = 0
+    crowded: bool = False  # the store has a small quota and is full of old readings
 
     def on_link(self, link: str) -> list[str]:
         return [meter.name for meter in self.meters if meter.link == link]
 
     def save(self, folder: Path) -> None:
-        body = asdict(self) | {"registers": REGISTERS, "worth": WORTH, "cadence_ms": CADENCE_MS, "timeout_s": TIMEOUT_S}
+        body = asdict(self) | {"registers": REGISTERS, "worth": WORTH, "timeout_s": TIMEOUT_S, "quota": QUOTA}
         (folder / "plan.json").write_text(json.dumps(body))
 
 
@@ -102,7 +104,8 @@ def write_site(folder: Path, plan: Plan) -> Path:
     names = [one.name for one in (*plan.meters, *plan.publishers)]
     points = [f"  - {{id: p_{names[0]}, role: grid, device: {names[0]}, rated_power: 500}}"]
     points += [f"  - {{id: p_{n}, role: load, parent: p_{names[0]}, device: {n}, rated_power: 500}}" for n in names[1:]]
-    head = "site: {id: harness, timezone: Asia/Shanghai}\nstore: {path: store}\n"
+    quota = f", quota: {QUOTA // 10**6}MB" if plan.crowded else ""
+    head = f"site: {{id: harness, timezone: Asia/Shanghai}}\nstore: {{path: store{quota}}}\n"
     head += f"metrics: {{port: {plan.metrics_port}}}\nforward: {{url: '{plan.sink}', org: zcf}}\n"
     parts = ("links:", *links, "devices:", *devices, "points:", *points)
     site = folder / "site.yaml"

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -10,10 +12,10 @@ from pathlib import Path
 from tests.harness import devices, diskimage, guard, publishers
 from tests.harness.chaos import Proxy
 from tests.harness.fakeflux import FakeFlux
-from tests.harness.plan import TIMEOUT_S, Plan, write_site
+from tests.harness.plan import QUOTA, TIMEOUT_S, Plan, write_site
 from tests.harness.ports import free_port
 from tests.harness.record import Record, now_ms
-from tests.harness.subject import Subject, figures
+from tests.harness.subject import ROOT, Subject, figures
 from tests.harness.witness import Witness
 
 _BEAT_S, _LOOK_S = 0.02, 0.5
@@ -51,6 +53,9 @@ class Stage:
         self.plan.save(self.folder)
         site = write_site(self.folder, self.plan)
         token = self.flux.write_token
+        if self.plan.crowded:
+            words = [sys.executable, "-m", "tests.harness.prefill", str(self.folder / "store"), str(QUOTA - 150_000)]
+            subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
         self.subject = Subject(site, token, self.record, guarded=not self.no_guard, mutant=self._mutant)
         self.publishers = [
             publishers.Device(one, self.broker.port, self.record, self.plan.seed) for one in self.plan.publishers
@@ -107,8 +112,8 @@ class Stage:
         read = self.witness.look()
         try:
             sizes = self.subject.sizes()
-            applied = len(self.flux.applied)
-            self.record.write("sample", t=now_ms(), applied=applied, read=read, pid=self.subject.pid, **sizes)
+            seen = {"applied": len(self.flux.applied), "read": read, "used": self.witness.used}
+            self.record.write("sample", t=now_ms(), pid=self.subject.pid, **seen, **sizes)
         except OSError:
             return
         self.record.flush()

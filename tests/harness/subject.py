@@ -35,7 +35,8 @@ class Subject:
             given = [self.mutant or "none", str(self.clock) if moved_clock else ""]
             words = [sys.executable, "-P", "-m", "tests.harness.mutants", *given, "collect", str(self.site)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "ZCF_INFLUX_TOKEN": self._token}
-        environment.pop("ZCF_STORE", None)
+        for name in ("ZCF_STORE", "PYTHONDONTWRITEBYTECODE"):  # users have compiled files
+            environment.pop(name, None)
         self._began_ms = now_ms()
         with (self.site.parent / "collector.log").open("ab") as log:
             begin = self._guarded if self.guarded else self._popen

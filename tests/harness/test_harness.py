@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import needs_program
+from tests.harness import mutants
+from tests.harness.bounds import HAPPENED
+from tests.harness.evidence import Check
 from tests.harness.guard import Disk, available
 from tests.harness.subject import ROOT
+from tests.harness.tiers import MUTANTS, TIERS
 
 HERE = Path(__file__).parent
 JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "record"]
@@ -61,9 +65,37 @@ def test_a_power_cut_by_the_guard_leaves_what_was_synced(tmp_path: Path, mode: s
         assert db.execute("SELECT count(*) FROM t").fetchone()[0] == kept
 
 
+def test_every_mutant_is_there_and_has_acts_that_must_find_it_out():
+    assert MUTANTS.keys() == mutants.MUTANTS.keys()
+    assert len(MUTANTS) == 14
+    names = {check.partition(" ")[0] for check in ["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11"]}
+    for acts, broken in MUTANTS.values():
+        assert acts
+        assert broken
+        assert set(broken) <= names
+
+
+def test_what_must_have_happened_can_be_looked_for():
+    for tier in TIERS.values():
+        assert {*tier.must, *tier.guarded, *tier.imaged} <= HAPPENED.keys()
+
+
+def test_a_run_in_which_nothing_happened_is_no_acquittal():
+    empty = Check("I1 of nothing")
+    assert not empty.passed
+
+
+RUNS = {
+    "smoke": ["--tier", "smoke", "--seed", "1"],
+    "chaos": ["--tier", "chaos", "--seed", "1", "--minutes", "0"],  # one round of every act
+    "mutants": ["--mutants", "--seed", "1"],
+}
+
+
 @pytest.mark.long
 @needs_program("mosquitto")
-def test_smoke(tmp_path: Path):
-    words = [sys.executable, "-m", "tests.harness", "--tier", "smoke", "--seed", "1", "--keep", str(tmp_path / "run")]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+@pytest.mark.parametrize("run", RUNS)
+def test_the_harness(tmp_path: Path, run: str):
+    words = [sys.executable, "-m", "tests.harness", *RUNS[run], "--keep", str(tmp_path / "run")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=1800, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -21,6 +21,7 @@ class Tier:
     drain_s: float = 90
     guarded: tuple[str, ...] = field(default=())  # must have happened too, where the guard works
     imaged: tuple[str, ...] = field(default=())  # and these, where we may mount
+    crowded: bool = False  # the store has a small quota and begins nearly full
     minutes: float = 0  # shuffled rounds of the acts follow until so much time has passed
 
 
@@ -48,9 +49,10 @@ CHAOS = Tier(
     (*SMOKE.must, "a link was cut", "a partial write (422)", "a captive portal (200)", "no bucket (404)",
      "the broker forgot our session", "a message refused", "a counter began again", "killed while stopping",
      "a counter turned over while nobody looked", "the process frozen", "told to reload",
-     "readings sent again after a roll-back"),
+     "readings sent again after a roll-back", "old readings thinned"),
     guarded=(*_GUARDED, "a failing fsync", "a slow fsync"),
     imaged=("a real file system went dark", "a real disk was full"),
+    crowded=True,
     minutes=12,
 )  # fmt: skip
 
@@ -70,6 +72,7 @@ MUTANTS: dict[str, tuple[tuple[Act, ...], tuple[str, ...]]] = {
     "retained_counts": ((acts.restart,), ("I3",)),
     "no_gap_on_restart": ((acts.restart,), ("I1",)),
     "ack_before_commit": ((acts.stop_and_kill,), ("I6",)),
+    "trim_only_when_full": ((acts.calm,), ("I10",)),
     "reset_counts_from_zero": ((acts.resets,), ("I5",)),
 }
 # The product as it is goes through the same acts and must come out green, else the colour of a mutant says nothing.
@@ -79,7 +82,9 @@ SOUND = "none"
 def mutant_tier(name: str) -> Tier:
     """A small world and the acts for one mutant; for the sound product, all of them."""
     every = tuple(dict.fromkeys(act for some, _ in MUTANTS.values() for act in some))
-    return Tier(6, 1, 8, MUTANTS[name][0] if name != SOUND else every, (), drain_s=75 if name == SOUND else 20)
+    sound = name == SOUND
+    crowded = sound or name == "trim_only_when_full"
+    return Tier(6, 1, 8, every if sound else MUTANTS[name][0], (), drain_s=75 if sound else 20, crowded=crowded)
 
 
 def order(tier: Tier, seed: int) -> Iterator[Act]:

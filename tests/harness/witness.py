@@ -4,7 +4,8 @@ import sqlite3
 import zlib
 from pathlib import Path
 
-_NEW = "SELECT seq, grp, time_ms, words FROM poll WHERE seq>? ORDER BY seq"
+_NEW = "SELECT seq, grp, time_ms, words FROM poll WHERE seq>? AND lane<>3 ORDER BY seq"  # 3: history
+_SIZES = ("page_count", "freelist_count", "page_size")
 
 
 class Witness:
@@ -14,7 +15,7 @@ class Witness:
         self._path = store / "readings" / "readings.db"
         self._last = 0
         self.seen: dict[tuple[int, int], int] = {}  # (group, time) -> checksum of the words
-        self.looks = 0
+        self.looks = self.used = 0  # [bytes] used
 
     def look(self) -> int:
         """Read what is new; how many readings were."""
@@ -26,6 +27,8 @@ class Witness:
             return 0
         try:
             rows = db.execute(_NEW, (self._last,)).fetchall()
+            pages, free, size = (db.execute(f"PRAGMA {n}").fetchone()[0] for n in _SIZES)
+            self.used = (pages - free) * size
         except sqlite3.Error:  # just being made, or just being closed
             return 0
         finally:

@@ -15,10 +15,10 @@ def test_contestants_take_turns():
 
 @pytest.mark.long
 def test_every_sender_sends_what_there_is():
-    found = deliver.compare(1000, 1)
+    found = deliver.compare(2000, 1)
     rows = found["senders"]
-    assert rows[deliver.US]["values"] == 60 * 500  # the newest batch went with the connection
-    assert rows[deliver.THEM]["values"] == rows[deliver.PRINT_THEM]["values"] == 60 * 50
+    assert rows[deliver.US]["values"] == 60 * 1000  # two batches went with the connection
+    assert rows[deliver.THEM]["values"] == rows[deliver.PRINT_THEM]["values"] == 60 * 100
     assert all(ratio > 0 for ratio in found["ratios"].values())
 
 

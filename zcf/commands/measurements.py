@@ -26,7 +26,7 @@ def collect(
 
 @app.command("deliver")
 def deliver(
-    polls: Annotated[int, typer.Option("--polls", min=40, help="Polls of sixty values.")] = 20_000,
+    polls: Annotated[int, typer.Option("--polls", min=2000, help="Polls of sixty values.")] = 20_000,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
     as_json: AsJson = False,
 ) -> None:
