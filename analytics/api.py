@@ -1,47 +1,40 @@
-"""The page and its documents over HTTP: GET only, loopback by default, live values as server-sent events."""
+"""The page and its documents over HTTP: who may ask what is decided before, at the door (guard.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+import structlog
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import StreamingResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
-from starlette.datastructures import MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.api_judgements import judgements
+from analytics.api_writes import add_writing
+from analytics.audit import Audit, AuditError
+from analytics.guard import Guard
+from analytics.refusals import FORMS, SECURITY, RefusedError, SecureHeaders, install, problem, write_one
 from analytics.server import serve
 from analytics.stream import Live
+from analytics.tokens import TokenBook
 from metering import period as calendar
-from metering.store import StoreError
+from metering.sitefile import SiteConfig
+from metering.store.entries import EntriesReader
 
-__all__ = ["RefusedError", "Service", "make_app", "problem", "serve"]
+__all__ = ["FORMS", "SECURITY", "RefusedError", "Service", "make_app", "problem", "serve"]
 
 WEB = Path(__file__).parent / "web"
-FORMS = ("2026", "2026-10", "2026-10-03", "FY2026", "2026-10-01..2026-10-15")
 FIRST_YEAR, LAST_YEAR = 1971, 2200
 LONGEST_CURVE_H = 400 * 24.0  # more quarter-hours in one answer would hold up everybody else [h]
 LOOK_S = 0.5  # how often the live document is looked at while someone watches [s]
 BEAT_S = 10.0  # a stream is never silent longer [s]
 
-# OWASP secure headers; 'self' is enough for ECharts, which draws on a canvas and sets its styles through the CSSOM.
-SECURITY: Mapping[str, str] = {
-    "content-security-policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-
 Document = dict[str, Any]
+log = structlog.get_logger("api")
 
 
 class Service(Protocol):
@@ -91,21 +84,6 @@ class Service(Protocol):
         ...
 
 
-class RefusedError(Exception):
-    """A request that cannot be answered: what is wrong and what to do instead."""
-
-    def __init__(self, status: HTTPStatus, detail: str, mend: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.mend, self.more = status, detail, mend, more
-
-
-def problem(status: int, detail: str, mend: str, **more: Any) -> JSONResponse:
-    """A refusal as the world writes it: RFC 9457, with the mend beside the detail."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "mend": mend}
-    headers = {**SECURITY, "cache-control": "no-store"}  # here too: a crash is answered outside of every middleware
-    return JSONResponse({**body, **more}, status, headers, "application/problem+json")
-
-
 def _service(request: Request) -> Service:
     return cast("Service", request.app.state.service)
 
@@ -118,25 +96,22 @@ def _period(
     except (ValueError, OverflowError):
         parsed = None
     if parsed is None or not FIRST_YEAR <= parsed.start.year <= parsed.end.year <= LAST_YEAR:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"cannot read period {period!r}", _write_one(), forms=FORMS)
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"cannot read period {period!r}", write_one(), forms=FORMS)
     return period
-
-
-def _write_one() -> str:
-    return f"write ?period= as one of: {', '.join(FORMS)} (site time, last day included)"
 
 
 Asked = Annotated[Service, Depends(_service)]
 InPeriod = Annotated[str, Depends(_period)]
 
 
-def _routes() -> APIRouter:
-    routes = APIRouter(prefix="/api/v1")
+def _add_routes(app: FastAPI) -> None:
+    """Straight into the application: the guard must see every route, and an included router hides its own."""
     for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts):
-        routes.add_api_route(f"/{view.__name__}", view, methods=["GET"])
-    routes.include_router(judgements)
-    routes.add_api_route("/stream", stream, methods=["GET"], response_class=StreamingResponse)
-    return routes
+        app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"])
+    for route in judgements.routes:
+        if isinstance(route, APIRoute):
+            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=list(route.methods))
+    app.add_api_route("/api/v1/stream", stream, methods=["GET"], response_class=StreamingResponse)
 
 
 def site(service: Asked) -> Document:
@@ -220,66 +195,38 @@ def healthz() -> Document:
     return {"status": "ok"}
 
 
-class _Headers:
-    """Puts the security headers on every answer; documents are never cached, files are asked for again."""
+def make_app(
+    service: Service, *, look_s: float = LOOK_S, beat_s: float = BEAT_S, local_reading: bool = True
+) -> FastAPI:
+    """The application over a service: documents under /api/v1, the page at /.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update({**SECURITY, "cache-control": "no-cache" if _is_file(headers) else "no-store"})
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
-
-
-def _is_file(headers: Mapping[str, str]) -> bool:
-    return "etag" in headers
-
-
-def make_app(service: Service, *, look_s: float = LOOK_S, beat_s: float = BEAT_S) -> FastAPI:
-    """The application over a service: documents under /api/v1, the page at /."""
+    `local_reading`: at the machine itself reading needs no token; only for a server that listens on loopback alone.
+    """
     app = FastAPI(title="zcf", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.service, app.state.live = service, Live(service, look_s, beat_s)
+    config = getattr(service, "config", None)  # a service without a store has no tokens, and nothing to write to
+    app.state.tell = _teller(config)
+    app.state.book = TokenBook(EntriesReader(config.store_dir), service.clock) if config else None  # type: ignore[attr-defined]
+    app.add_middleware(Guard, book=app.state.book, local_reading=local_reading, problem=problem, state=app.state)
+    if config is not None:
+        add_writing(app)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    app.add_middleware(_Headers)
-    app.include_router(_routes())
+    app.add_middleware(SecureHeaders)
+    _add_routes(app)
     app.add_api_route("/healthz", healthz, methods=["GET"])
     app.mount("/", StaticFiles(directory=WEB, html=True), "page")
-    app.add_exception_handler(RefusedError, _on_refusal)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(StoreError, _on_store)
-    app.add_exception_handler(Exception, _on_crash)
+    install(app)
     return app
 
 
-def _on_refusal(_: Request, error: Exception) -> JSONResponse:
-    refused = cast("RefusedError", error)
-    return problem(refused.status, refused.detail, refused.mend, **refused.more)
+def _teller(config: SiteConfig | None) -> Callable[..., None]:
+    """Tells the audit log what is worth it; a log that cannot be written does not keep readers out."""
 
+    def tell(event: str, who: str, **body: Any) -> None:
+        if config is not None:
+            try:
+                Audit(config.store_dir).append(event, who, **body)
+            except AuditError as error:
+                log.warning("audit", error=str(error))
 
-def _on_invalid(request: Request, error: Exception) -> JSONResponse:
-    faults = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in cast("RequestValidationError", error).errors()]
-    more: Document = {"forms": FORMS} if any(fault.startswith("period:") for fault in faults) else {}
-    return problem(400, "; ".join(faults), _write_one() if more else f"see {request.app.openapi_url}", **more)
-
-
-def _on_http(_: Request, error: Exception) -> JSONResponse:
-    refused = cast("HTTPException", error)
-    mend = "the documents are listed in /api/v1/openapi.json, the page is at /"
-    return problem(refused.status_code, str(refused.detail), mend)
-
-
-def _on_store(_: Request, error: Exception) -> JSONResponse:
-    answer = problem(503, str(error), "ask again in a few seconds; the page does so by itself")
-    answer.headers["retry-after"] = "5"
-    return answer
-
-
-def _on_crash(_: Request, error: Exception) -> JSONResponse:
-    mend = "the service's log holds the cause; please report it"
-    return problem(500, f"{type(error).__name__} inside the service", mend)
+    return tell

@@ -1,19 +1,26 @@
 """The analytics daemon of one site: keeps the results settled and answers the page, until it is told to stop."""
 
+import ipaddress
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from analytics.alarms import Alarms
+from analytics.alert_rules import EXPOSURE
+from analytics.alerts import Rule, Signal
 from analytics.api import make_app
+from analytics.audit import Audit
 from analytics.channels import send
 from analytics.closing import freeze_pending
 from analytics.notify import Postman, PostThread
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
 from analytics.settlement import advance
+from metering.config import ConfigError, Fault
 from metering.reading import SeriesKey
 from metering.sitefile import load_site
 from metering.store import StoreError
@@ -32,7 +39,9 @@ class Settling:
     supervisor starts it anew.
     """
 
-    def __init__(self, service: FactoryService, every_s: float = EVERY_S) -> None:
+    def __init__(
+        self, service: FactoryService, every_s: float = EVERY_S, more: Sequence[tuple[Rule, Signal]] = ()
+    ) -> None:
         self.service, self.every_s = service, every_s
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -41,7 +50,7 @@ class Settling:
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
         self._folded = 0
         outbox = OutboxWriter(self._writer)
-        self.alarms = Alarms(service, outbox)
+        self.alarms = Alarms(service, outbox, more=more)
         self._post = PostThread(Postman(outbox, service.config.file.receivers, send, service.clock), self._failing)
 
     def once(self) -> int:
@@ -96,9 +105,45 @@ class Settling:
         self._writer.close()
 
 
-def run(site: Path, host: str, port: int, ready: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the page is answered, and how far that may be seen."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls: tuple[Path, Path] | None = None  # certificate, key
+    insecure_lan: bool = False
+
+    @property
+    def loopback(self) -> bool:
+        """Whether this machine alone can reach it."""
+        return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+
+    def faults(self) -> Iterator[Fault]:
+        """What keeps it from listening there."""
+        where = f"--host {self.host}"
+        try:
+            loopback = self.loopback
+        except ValueError:
+            yield Fault(where, 1, "not an address", "write 127.0.0.1, ::1, 0.0.0.0 or an address of this machine")
+            return
+        if not loopback and self.tls is None and not self.insecure_lan:
+            mend = "add --tls-cert and --tls-key, put a proxy with TLS before it, or say --insecure-lan"
+            yield Fault(where, 1, "others would read and send tokens unencrypted", mend)
+        for file in self.tls or ():
+            if not os.access(file, os.R_OK):
+                yield Fault(str(file), 1, "cannot read the file", "check path and rights")
+
+
+def run(site: Path, listen: Listen, ready: Callable[[str], None]) -> None:
     """Serve one site until SIGTERM; `ready(url)` once the page answers. Raises what ended the settling."""
-    settling = Settling(FactoryService(load_site(site)))
+    faults = list(listen.faults())
+    if faults:
+        raise ConfigError(faults)
+    open_lan = not listen.loopback and listen.tls is None
+    more = [(EXPOSURE, Signal(EXPOSURE.id, "site", bad=True))] if open_lan else []
+    settling = Settling(FactoryService(load_site(site)), more=more)
+    audit = Audit(settling.service.config.store_dir)
 
     def listening(url: str, stop: Callable[[], None]) -> None:
         settling.on_failure = stop
@@ -106,8 +151,11 @@ def run(site: Path, host: str, port: int, ready: Callable[[str], None]) -> None:
         ready(url)
 
     try:
-        serve(make_app(settling.service), host, port, listening)
+        app = make_app(settling.service, local_reading=listen.loopback)
+        audit.append("start", "zcf serve", host=listen.host, tls=listen.tls is not None, insecure_lan=open_lan)
+        serve(app, listen.host, listen.port, listening, listen.tls)
     finally:
         settling.stop()
+    audit.append("stop", "zcf serve", clean=settling.failure is None)
     if settling.failure is not None:
         raise settling.failure

@@ -1,16 +1,20 @@
 """The HTTP server around the page: one address, an orderly end, nothing said about itself."""
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from analytics.stream import Live
 
+HEAD_S = 10.0  # for the head of the first request [s]
 Ready = Callable[[str, Callable[[], None]], None]
 
 
@@ -30,15 +34,42 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0, ready: Ready | None = None) -> None:
+class _Timed(H11Protocol):
+    """Hangs up on whoever takes longer than ten seconds to say what they want (slowloris)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEAD_S, self._too_slow)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        cycle: object = self.cycle
+        if cycle is not None:
+            self._deadline.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _too_slow(self) -> None:
+        cycle: object = self.cycle
+        if cycle is None:
+            self.transport.close()
+
+
+def serve(
+    app: FastAPI, host: str = "127.0.0.1", port: int = 0, ready: Ready | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> None:  # fmt: skip
     """Answer until SIGTERM, SIGINT or `stop`, then return; `ready(url, stop)` is called once it listens.
 
-    Port 0 takes a free one. OSError when the address is taken.
+    Port 0 takes a free one; `tls` is (certificate, key). OSError when the address is taken.
     """
     listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     config = uvicorn.Config(
         app, server_header=False, access_log=False, log_config=None, lifespan="off", ws="none", limit_concurrency=100,
-        timeout_keep_alive=30, timeout_graceful_shutdown=3, h11_max_incomplete_event_size=16_384,
+        timeout_keep_alive=30, timeout_graceful_shutdown=3, h11_max_incomplete_event_size=16_384, http=_Timed,
+        ssl_certfile=tls[0] if tls else None, ssl_keyfile=tls[1] if tls else None,
     )  # fmt: skip
 
     def stop() -> None:
@@ -47,7 +78,7 @@ def serve(app: FastAPI, host: str = "127.0.0.1", port: int = 0, ready: Ready | N
     def listening() -> None:
         name = f"[{host}]" if ":" in host else host
         if ready is not None:
-            ready(f"http://{name}:{listener.getsockname()[1]}", stop)
+            ready(f"http{'s' if tls else ''}://{name}:{listener.getsockname()[1]}", stop)
 
     server = _Server(config, app.state.live, listening)
     with listener, _signals_end_here():

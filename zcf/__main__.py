@@ -7,6 +7,7 @@ import typer
 from metering.config import EXIT_CONFIG, ConfigError
 from metering.store import StoreError
 from zcf.commands import (
+    access,
     activity,
     answers,
     bringing,
@@ -68,6 +69,8 @@ app.add_typer(measurements.app, name="bench")
 app.add_typer(correcting.app, name="correct")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(grafana.app, name="grafana")
+app.add_typer(access.tokens, name="token")
+app.add_typer(access.audit, name="audit")
 app.add_typer(influx.app, name="influx")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(orders.app, name="orders")

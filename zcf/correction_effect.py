@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.corrections import touched
+from analytics.entering import enter
 from analytics.settlement import Books
 from analytics.settler import Settler
 from analytics.site_times import calendar_of
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.sitefile import SiteConfig
-from metering.store.entries import EntriesReader, EntriesWriter, Entry
+from metering.store.entries import EntriesReader, Entry
 from metering.store.results import ResultsReader
 from metering.store.source import StoreSource
 
@@ -82,9 +83,5 @@ def _open(source: StoreSource, spans: Mapping[SeriesKey, tuple[int, int]]) -> in
 
 
 def write(config: SiteConfig, entry: Entry) -> None:
-    """Append an entry under the lock; StoreLockedError names who holds it."""
-    writer = EntriesWriter(config.store_dir, "zcf correct")
-    try:
-        writer.append(entry)
-    finally:
-        writer.close()
+    """Audit and append an entry under the lock; StoreLockedError names who holds it."""
+    enter(config, entry, "zcf correct")

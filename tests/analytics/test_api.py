@@ -50,7 +50,8 @@ def works() -> Held:
 
 @pytest.fixture
 def client(works: Held) -> Iterator[TestClient]:
-    with TestClient(make_app(works), raise_server_exceptions=False) as client:
+    at_home = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50_000)}
+    with TestClient(make_app(works), raise_server_exceptions=False, **at_home) as client:
         yield client
 
 
