@@ -110,7 +110,7 @@ def _add_routes(app: FastAPI) -> None:
         app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"])
     for route in judgements.routes:
         if isinstance(route, APIRoute):
-            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=list(route.methods))
+            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=sorted(route.methods or ()))
     app.add_api_route("/api/v1/stream", stream, methods=["GET"], response_class=StreamingResponse)
 
 
