@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analytics import fingerprint
+from analytics.account import Account
 from analytics.corrections import in_force
 from analytics.documents import balance_document
 from analytics.factor_files import DATA
 from analytics.factors import Gas
 from analytics.held import NoResults, Recorder
-from analytics.service import Account, FactoryService
+from analytics.service import FactoryService
 from metering.period import Period
 from metering.store.columns import bracketed
 from metering.store.entries import Entry

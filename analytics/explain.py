@@ -5,13 +5,14 @@ from difflib import get_close_matches
 from fractions import Fraction
 from typing import Any
 
+from analytics.account import Account
 from analytics.balance import BalanceLine
 from analytics.descent import Descent
 from analytics.documents import energy_document, totals_document
 from analytics.factors import Gas, Method
 from analytics.flows import EXPORT, IMPORT, MADE
 from analytics.intervals import empty
-from analytics.service import Account, FactoryService
+from analytics.service import FactoryService
 from metering.period import Period, year
 from metering.quantity import QUANTITIES
 from metering.reading import SeriesKey

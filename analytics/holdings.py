@@ -50,6 +50,20 @@ def credits_of(ledger: Ledger, names: Collection[str]) -> tuple[Credit, ...]:
     )  # fmt: skip
 
 
+def attributes_sold(ledger: Ledger, names: Collection[str]) -> dict[tuple[str, int], int]:
+    """Own generation whose attributes went to others, by the point it names as project and year [1e-6 kWh].
+
+    The market sees such a kilowatt-hour as the remainder, though it was used on site.
+    """
+    sold: dict[tuple[str, int], int] = {}
+    for move in ledger.moves:
+        given_away = move.kind == "disposal" or move.beneficiary not in names
+        if move.lot.origin == "own" and move.lot.asset.family == "certificate" and given_away:
+            key = (move.lot.project, move.lot.vintage)
+            sold[key] = sold.get(key, 0) + move.micro * KWH_PER_MWH
+    return sold
+
+
 def rejected_of(ledger: Ledger) -> tuple[Rejected, ...]:
     """Entries of the ledger that may not count, each with why."""
     return tuple(Rejected(r.id, joined(r.reasons)) for r in ledger.refused)

@@ -1,8 +1,8 @@
 """Indicators of carbon: intensities, totals, reductions, offsets, instruments, uncertainty."""
 
 import math
-from collections.abc import Mapping, Sequence
 
+from analytics.carbon_uncertainty import Judge, interval
 from analytics.factors import Gas, Method
 from analytics.indicator_inputs import (
     Indicator,
@@ -13,7 +13,6 @@ from analytics.indicator_inputs import (
     percent,
     unknown,
 )
-from analytics.lines import BalanceLine
 from analytics.market import QUALITY_CRITERIA, eligible_credits, repeated
 from analytics.terms import Sentence, Status, weakest
 
@@ -250,31 +249,13 @@ def consumption_intensity(inputs: Inputs) -> Indicator:
 
 
 def combined_uncertainty(inputs: Inputs) -> Indicator:
-    """Half the 95 % interval of scope 1 + 2, market-based [%]; IPCC approach 1, shared factors err together."""
+    """Half the 95 % interval of scope 1 + 2, market-based [%], as the balance states it: shared causes err together."""
     lines = inputs.balance.select(Gas.CO2E, method=_MB)
     total = math.fsum(line.kg for line in lines)
     if not inputs.uncertainty:
         return unknown("combined_uncertainty", "%", "没有不确定度参数。", "No uncertainties are at hand.")
     if not total:
         return Indicator("combined_uncertainty", None, "%", _nothing())
-    variance = _shared(lines, inputs.uncertainty) + _metered(lines, inputs.uncertainty)
-    names = tuple(line.id for line in lines)
-    return Indicator("combined_uncertainty", 100 * math.sqrt(variance) / abs(total), "%", None, names, Status.ASSUMED)
-
-
-def _shared(lines: Sequence[BalanceLine], percent: Mapping[str, float]) -> float:
-    """Variance from factors: lines that share a factor err together [kg²]."""
-    groups: dict[str, list[float]] = {}
-    for line in lines:
-        kind = "grid_factor" if line.scope == 2 else "fuel_factor"
-        groups.setdefault(line.factor.id, []).append(line.kg * percent[kind] / 100)
-    return math.fsum(math.fsum(errors) ** 2 for errors in groups.values())
-
-
-def _metered(lines: Sequence[BalanceLine], percent: Mapping[str, float]) -> float:
-    """Variance from meters: all lines of one meter err together [kg²]."""
-    groups: dict[str, list[float]] = {}
-    for line in lines:
-        kind = {"kWh": "revenue_meter", "m³": "gas_meter", "GJ": "heat_meter"}.get(line.amount.unit, "invoice")
-        groups.setdefault(line.point, []).append(line.kg * percent[kind] / 100)
-    return math.fsum(math.fsum(errors) ** 2 for errors in groups.values())
+    judge = Judge(inputs.flows, inputs.balance, inputs.table, inputs.uncertainty)
+    found = interval(judge.terms(lines, Gas.CO2E))
+    return Indicator("combined_uncertainty", found.percent, "%", None, tuple(x.id for x in lines), found.status)

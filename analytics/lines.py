@@ -137,7 +137,7 @@ def _component(parameter: Parameter) -> dict[str, Any]:
 class Column:
     """A quantity beside the balance: offsets, certificates, exports, avoided emissions; never inside gross."""
 
-    kind: Literal["offset", "certificate", "export", "avoided", "export_by_profile"]
+    kind: Literal["offset", "certificate", "export", "avoided", "export_by_profile", "resold"]
     id: str
     year: int
     amount: Amount | None

@@ -14,6 +14,7 @@ from analytics.recorded_lines import RecordedBook
 from analytics.terms import Sentence
 
 Remainder = Literal["excluding_market_traded_non_fossil", "average"]
+RESOLD = "resold"  # the end use of a point that feeds a sub-tenant
 BASES = (Gas.CO2_ONLY, Gas.CO2E)
 REST = MatchKind.REMAINDER
 
@@ -41,7 +42,7 @@ class Book:
         self.faults: list[Uncounted] = []
         self.bought = [i for i in usable(settings.instruments)[0] if i.year == year]
         grid = [a for a in flows.activities if a.activity.startswith("electricity.")]
-        amounts = {a.point: a.flow.total(cells) for a in grid}
+        amounts = less({a.point: a.flow.total(cells) for a in grid}, self._resold())
         self.covers, self.remaining = cover({point: amount.micro for point, amount in amounts.items()}, self.bought)
         self.lines = [line for a in flows.activities if a not in grid for line in self._direct(a)]
         for activity in grid:
@@ -52,7 +53,15 @@ class Book:
         self.lines += [line for line in people.lines if line.scope in {1, 2}]
         self.apart = [line for line in people.lines if line.scope not in {1, 2}]
         self.faults += people.faults
-        self.columns = (*self._offsets(), *self._certificates(), *self._exports(), *self._by_profile())
+        self.columns = (
+            *self._resales(), *self._offsets(), *self._certificates(), *self._exports(), *self._by_profile(),
+        )  # fmt: skip
+
+    def _resold(self) -> Amount:
+        """What went on to sub-tenants: not the site's own purchase (Q = import − resold)."""
+        points = [p.id for p in self.flows.site.points if p.end_use == RESOLD and p.id in self.flows.points]
+        parts = [self.flows.points[p].total(self.cells) for p in points]
+        return Amount(sum(p.micro for p in parts), "kWh", lacking=max((p.lacking for p in parts), default=0))
 
     def _direct(self, activity: Activity) -> Iterator[BalanceLine]:
         """Fuels and purchased heat: one factor, whatever the method."""
@@ -126,6 +135,12 @@ class Book:
             note = Sentence("已注销，单列，不从总量中扣除。", "Retired; beside the balance, never netted inside it.")
             yield Column("offset", credit.id, self.year, None, float(credit.kg), note)
 
+    def _resales(self) -> Iterator[Column]:
+        amount = self._resold()
+        if amount.micro:
+            note = Sentence("转供给租户的电量，不计入本厂外购。", "Passed on to tenants; not the site's own purchase.")
+            yield Column("resold", "grid_import", self.year, amount, None, note)
+
     def _certificates(self) -> Iterator[Column]:
         for instrument in self.bought:
             used = sum(c.micro for c in self.covers if c.instrument is instrument)
@@ -187,6 +202,17 @@ def remainder_factor(table: FactorTable, settings: Settings, year: int, activity
 def _residual(factor: EmissionFactor) -> Sentence:
     zh, en = next(((p.zh, p.en) for p in factor.components if p.zh), ("残余因子", "the residual factor"))
     return Sentence(f"未覆盖部分按{factor.printed}（{zh}）。", f"Remainder at {factor.printed}: {en}.")
+
+
+def less(amounts: Mapping[str, Amount], resold: Amount) -> dict[str, Amount]:
+    """The amounts bought less what was resold, from the first point on and never below nothing."""
+    left, found = resold.micro, {}
+    for point, amount in amounts.items():
+        taken = max(0, min(left, amount.micro))
+        left -= taken
+        kept = _part_of(amount, amount.micro - taken) if taken else amount
+        found[point] = replace(kept, lacking=max(kept.lacking, resold.lacking)) if resold.lacking else kept
+    return found
 
 
 def _part_of(amount: Amount, micro: int) -> Amount:

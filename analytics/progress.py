@@ -14,7 +14,8 @@ from metering import period as calendar
 from metering.period import Period, from_ms
 
 if TYPE_CHECKING:
-    from analytics.service import Account, FactoryService
+    from analytics.account import Account
+from analytics.service import FactoryService
 
 Document = dict[str, Any]
 NEAR_TERM = "sbti_near_term"

@@ -15,7 +15,8 @@ from analytics.standards import Standard, in_force
 from analytics.tree import Residual, residuals
 
 if TYPE_CHECKING:
-    from analytics.service import Account, FactoryService
+    from analytics.account import Account
+from analytics.service import FactoryService
 
 Document = dict[str, Any]
 LADDER = "claim_ladder"

@@ -3,15 +3,15 @@
 import threading
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from analytics import scores
+from analytics.account import Account
 from analytics.activity_files import suppliers_of
 from analytics.alert_site import site_alerts
-from analytics.balance import Balance, Settings, balance
+from analytics.balance import Settings, balance
 from analytics.carbon_uncertainty import Judge, intervals_of, with_uncertainty
 from analytics.criteria_files import load_editions, load_uncertainty
 from analytics.curves import curves_document, period_body
@@ -19,13 +19,12 @@ from analytics.documents import balance_document, indicator_document
 from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
-from analytics.flows import Flows, flows, settled_until
+from analytics.flows import flows, settled_until
 from analytics.indicators import Inputs, compute
-from analytics.intervals import Intervals
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
-from analytics.matching import grid_kg_per_kwh, matched, matching_document
+from analytics.matching import matching_of
 from analytics.order_files import orders_of
 from analytics.progress import progress
 from analytics.quality import quality_document
@@ -39,7 +38,7 @@ from analytics.site_times import calendar_of
 from analytics.site_tree import tree_of
 from analytics.standards import Standard, in_force
 from analytics.ticks import accounted
-from analytics.work_orders import orders_document
+from analytics.work_orders import orders_within
 from metering import period as calendar
 from metering.period import QUARTER_MS, Period, from_ms, to_ms
 from metering.quantity import Kind, quantity
@@ -58,17 +57,6 @@ def wall_clock() -> int:
     return to_ms(datetime.now(UTC))
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Flows and balance of one period, as far as it has gone."""
-
-    period: Period
-    flows: Flows
-    balance: Balance
-    series: Mapping[SeriesKey, Intervals]
-    settled_until_ms: int | None
-
-
 class FactoryService:
     """Everything the page, the API and the commands ask of one site; reads only, safe from several threads."""
 
@@ -81,7 +69,9 @@ class FactoryService:
         self.results = results or ResultsReader(config.store_dir)
         self.days = calendar_of(config)
         self.books = Books(self.source, self.results, self.days)
-        self.table: FactorTable = load_table(data, declared=declared_factors(config.file.factors))
+        self.table: FactorTable = load_table(
+            data, gwp=config.file.gwp, declared=declared_factors(config.file.factors)
+        )
         self.limits = load_uncertainty(data / "uncertainty.yaml")
         self.editions = load_editions(data)
         self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)
@@ -222,19 +212,21 @@ class FactoryService:
 
     def matching(self, period: str) -> Document:
         """Clean electricity against load by the hour, and the battery's colours."""
-        found, facts = self.account(period), self.config.file.facts
-        made = matched(found.flows, grid_kg_per_kwh(found.balance), facts.get("battery_efficiency"))
-        head = {"site": self.config.site.id, "period": period_body(found.period)}
-        return {**head, "counted": {"start_ms": found.balance.start_ms, "end_ms": found.balance.end_ms},
-                **matching_document(made, facts.get("grid_cfe_share"))}  # fmt: skip
+        return self._head(period) | matching_of(self.account(period).flows, self.account(period).balance, self._facts)
 
     def orders(self, period: str) -> Document:
         """Work orders of a period with their energy and carbon; with the idle they close against the meters."""
-        found, zone = self.account(period), self.config.zone
-        start, end = found.period.start_ms, found.period.end_ms
-        mine = [o for o in orders_of(self.source.entries.entries(), zone) if o.start_ms < end and o.end_ms > start]
-        head = {"site": self.config.site.id, "period": period_body(found.period)}
-        return {**head, **orders_document(found.flows, found.balance, mine)}
+        found, orders = self.account(period), orders_of(self.source.entries.entries(), self.config.zone)
+        return self._head(period) | orders_within(found.flows, found.balance, orders)
+
+    @property
+    def _facts(self) -> Mapping[str, float]:
+        return self.config.file.facts
+
+    def _head(self, period: str) -> Document:
+        found = self.account(period)
+        counted = {"start_ms": found.balance.start_ms, "end_ms": found.balance.end_ms}
+        return {"site": self.config.site.id, "period": period_body(found.period), "counted": counted}
 
     def tree(self, period: str) -> Document:
         """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs, idle energy."""

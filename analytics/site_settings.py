@@ -9,7 +9,7 @@ from analytics.activity_files import recorded_of
 from analytics.balance import Settings
 from analytics.corrections import Entered
 from analytics.factors import FactorTable
-from analytics.holdings import credits_of, instruments_of, rejected_of
+from analytics.holdings import attributes_sold, credits_of, instruments_of, rejected_of
 from analytics.ledger import Asset, read_ledger
 from analytics.recorder import Recorder
 from analytics.site_inputs import instruments
@@ -36,6 +36,7 @@ class Declared:
             base,
             instruments=(*base.instruments, *(i for i in instruments_of(ledger, self.names) if i.year in span)),
             credits=(*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in span)),
+            attributes_sold={k: v for k, v in attributes_sold(ledger, self.names).items() if k[1] in span},
             recorded=tuple(r for r in recorded if r.start_ms < end_ms and r.end_ms > start_ms),
             refused=rejected_of(ledger),
         )

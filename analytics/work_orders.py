@@ -128,6 +128,12 @@ def orders_document(flows: Flows, balance: Balance, orders: Sequence[WorkOrder])
     }  # fmt: skip
 
 
+def orders_within(flows: Flows, balance: Balance, orders: Iterable[WorkOrder]) -> Document:
+    """The same of the orders that ran in the span of the flows."""
+    start = int(flows.start_ms[0]) if len(flows.start_ms) else 0
+    return orders_document(flows, balance, [o for o in orders if o.start_ms < flows.end_ms and o.end_ms > start])
+
+
 def _order(order: WorkOrder, micro: int, lb: float | None, mb: float | None) -> Document:
     kg_lb, kg_mb = _kg(micro, lb), _kg(micro, mb)
     return {

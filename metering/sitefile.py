@@ -200,6 +200,7 @@ class SiteFile(Strict):
     imports: tuple[ImportSection, ...] = ()
     factors: tuple[DeclaredFactor, ...] = ()
     remainder: Literal["excluding_market_traded_non_fossil", "average"] = "excluding_market_traded_non_fossil"
+    gwp: Literal["AR4", "AR5", "AR6"] = "AR6"  # one report for the whole inventory
     export_treatment: Literal["none", "cn_subtract"] = "none"  # shown beside the totals, never inside them
     standards: tuple[str, ...] = ()
     tariff: TariffSection | None = None

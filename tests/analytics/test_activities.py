@@ -384,3 +384,17 @@ def test_own_parameters_are_kept_with_the_line() -> None:
     told = line.explain()["factor"]
     assert [(p["param"], p["value"]) for p in told["components"]] == [("carbon", "0.02"), ("oxidation", "0.99")]
     assert told["formula"] == "carbon × oxidation × 44/12"
+
+
+def test_what_is_passed_on_to_a_tenant_is_not_the_sites_purchase() -> None:
+    site = with_points(MeteringPoint("tenant", Role.LOAD, parent="grid", device="m9", end_use="resold"))
+    given_ = all_series() | {("tenant", "active_energy_import"): series(2.0)}
+    made = works_balance(works_flows(site, given=given_))
+    [line] = [x for x in made.select(CO2, method=Method.LOCATION_BASED) if x.point == "grid"]
+    assert line.amount.micro == (960 - 192) * 10**6
+    [column] = [c for c in made.columns if c.kind == "resold"]
+    assert column.amount is not None
+    assert column.amount.value == 192
+    more = all_series() | {("tenant", "active_energy_import"): series(20.0)}
+    nothing = works_balance(works_flows(site, given=more)).select(CO2, method=Method.MARKET_BASED)
+    assert [x.kg for x in nothing if x.point == "grid"] == [0.0]

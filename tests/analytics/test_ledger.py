@@ -12,6 +12,7 @@ from analytics.factors import Gas
 from analytics.holdings import (
     Obligation,
     above_consumption,
+    attributes_sold,
     credits_of,
     instruments_of,
     ledger_document,
@@ -20,6 +21,7 @@ from analytics.holdings import (
 )
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
+from analytics.lines import Category
 from analytics.market import QUALITY_CRITERIA
 from analytics.terms import Sentence
 from metering.reading import MICRO
@@ -243,3 +245,17 @@ def test_the_ledger_as_a_document() -> None:
     assert body["totals"]["gec"] == {"unit": "MWh", "acquired": 500.0, "left": 400.0, "retirement": 100.0}
     assert body["lots"][0]["moves"][0]["beneficiary"] == "works"
     assert body["refused"][0]["id"] == "retirement-3"
+
+
+def test_own_sun_whose_certificates_were_sold_is_the_remainder_on_the_market() -> None:
+    own = lot(origin="own", project="pv")
+    sold = replace(retired(2, serials="G-0001..G-0100"), kind="disposal")
+    kept = retired(3, serials="G-0101..G-0200")
+    for_another = retired(4, serials="G-0201..G-0210", micro=10, beneficiary="customer")
+    found = attributes_sold(ledger(own, sold, kept, for_another), NAMES)
+    assert found == {("pv", 2026): 110_000 * MICRO}
+    made = works_balance(works_flows(), attributes_sold={("pv", 2026): 50 * MICRO})
+    [line] = [x for x in made.lines if x.category is Category.SOLD_ATTRIBUTES and x.gas is Gas.CO2_ONLY]
+    assert line.kg == pytest.approx(50 * 0.6096)
+    plain = works_balance(works_flows()).totals(Gas.CO2_ONLY)
+    assert made.totals(Gas.CO2_ONLY).scope2_location == plain.scope2_location

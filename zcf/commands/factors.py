@@ -40,8 +40,9 @@ def _impact(site: Path, file: Path) -> dict[str, Any]:
     from analytics.supersession import Impact
 
     service = _service(site)
-    declared = declared_factors(service.config.file.factors)
-    impact = Impact(service.table, load_table(declared=declared, more=[file]), service.settings)
+    site_file = service.config.file
+    new = load_table(gwp=site_file.gwp, declared=declared_factors(site_file.factors), more=[file])
+    impact = Impact(service.table, new, service.settings)
     months = sorted(service.results.mark(INDEX) or {})
     told = [impact.closing(found[-1]) for month in months if (found := closings(service.results, month))]
     return {
