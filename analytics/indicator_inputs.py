@@ -87,6 +87,7 @@ class Inputs:
     origins: Mapping[SeriesKey, str] = field(default_factory=dict)  # live | history | import
     uncertainty: Mapping[str, float] = field(default_factory=dict)  # what -> half 95 % interval [%], assumed
     night: tuple[int, int] = (22, 6)  # local hours, [from, to)
+    idle: Mask | None = None  # the quarter-hours outside all shifts; None without shifts
     measures: tuple[Measure, ...] = ()  # what the site could do, as it declares it
     prices: Mapping[str, float] = field(default_factory=dict)  # of one unit, by carrier [currency]
 

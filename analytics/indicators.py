@@ -8,6 +8,7 @@ from analytics import (
     indicators_data,
     indicators_electricity,
     indicators_equipment,
+    indicators_operations,
     indicators_products,
 )
 from analytics.indicator_inputs import (
@@ -29,6 +30,7 @@ __all__ = [
 
 _carbon, _electricity = indicators_carbon, indicators_electricity
 _equipment, _data, _products = indicators_equipment, indicators_data, indicators_products
+_operations = indicators_operations
 
 INDICATORS: Mapping[str, Function] = MappingProxyType({
     function.__name__: function
@@ -53,6 +55,8 @@ INDICATORS: Mapping[str, Function] = MappingProxyType({
         _data.auto_collection_rate, _data.auto_collection_rate_energy, _data.data_completeness, _data.estimated_share,
         _data.inventory_coverage, _data.data_quality_score, _data.traceability, _data.tree_residual,
         _data.centre_functions,
+        _operations.idle_energy_share, _operations.leak_estimate, _operations.heat_recovery_credit,
+        _operations.recipe_saving,
     )
 })  # fmt: skip
 

@@ -24,7 +24,7 @@ Float = NDArray[np.float64]
 GJ_PER_KWH = 0.0036  # by definition
 
 
-def _air(inputs: Inputs) -> Flow | None:
+def air_made(inputs: Inputs) -> Flow | None:
     """The compressed air made [m³]: of meters in the header, else of the machines themselves."""
     points = inputs.role(Role.AIR)
     machines = {p.equipment for p in inputs.flows.site.points if p.carrier == "electricity" and p.equipment}
@@ -55,7 +55,7 @@ def _sum(flows: list[Flow]) -> Flow:
 
 def compressor_energy(inputs: Inputs) -> Indicator:
     """Electricity of the compressor room per normal cubic metre of air [kWh/m³]."""
-    air, power = _air(inputs), _compressors(inputs)
+    air, power = air_made(inputs), _compressors(inputs)
     if air is None or power is None:
         return unknown(
             "compressor_energy", "kWh/m³", "没有气量或空压机电量计量。", "Air flow or compressor power is not metered."
@@ -98,7 +98,7 @@ def compressor_load_ratio(inputs: Inputs) -> Indicator:
 
 def night_air_share(inputs: Inputs) -> Indicator:
     """Air made in the site's night over all air made [%]; without a night shift it is mostly leaks."""
-    air = _air(inputs)
+    air = air_made(inputs)
     if air is None:
         return unknown("night_air_share", "%", "没有气量计量。", "Air flow is not metered.")
     night = Flow(np.where(at_night(inputs), air.energy, 0), air.placed, air.flags, air.unit)

@@ -82,7 +82,7 @@ def energy_by_recipe(inputs: Inputs) -> dict[str, float]:
     """Electricity of the equipment per unit of each recipe [kWh/unit]; a quarter-hour is shared by units made in it."""
     kwh: dict[str, float] = {}
     units: dict[str, float] = {}
-    for load, counts in _runs(inputs):
+    for load, counts in runs(inputs):
         known = load.known
         together = sum(counts.values(), np.zeros(len(load.energy)))
         for recipe, made in counts.items():
@@ -92,7 +92,7 @@ def energy_by_recipe(inputs: Inputs) -> dict[str, float]:
     return {recipe: kwh[recipe] / units[recipe] for recipe in sorted(kwh) if units[recipe] > 0}
 
 
-def _runs(inputs: Inputs) -> Iterator[tuple[Flow, dict[str, Float]]]:
+def runs(inputs: Inputs) -> Iterator[tuple[Flow, dict[str, Float]]]:
     """Each machine's electricity with the units of every recipe it made, from orders or from counters."""
     if inputs.orders:
         for point in sorted({o.point for o in inputs.orders}):

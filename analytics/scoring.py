@@ -6,6 +6,7 @@ import numpy as np
 
 from analytics import site_inputs
 from analytics.balance import Balance
+from analytics.calendar import idle_mask
 from analytics.corrections import in_force
 from analytics.criteria_files import load_uncertainty
 from analytics.factors import FactorTable
@@ -74,6 +75,7 @@ def inputs_of(
         uncertainty=load_uncertainty(),
         measures=measures(file.measures, document),
         prices=mean_prices(config, flows),
+        idle=idle_mask(calendar_of(config), flows.start_ms) if file.shifts else None,
     )
 
 
