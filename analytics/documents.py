@@ -48,14 +48,14 @@ def totals_document(balance: Balance) -> Document:
 
 
 def energy_document(flows: Flows) -> Document:
-    """The flows of the period [kWh]."""
+    """The flows of the period [kWh]; null where nothing at all is known: absence is never 0."""
     named = {
         "import_kwh": flows.grid_import, "export_kwh": flows.grid_export, "generation_kwh": flows.generation,
         "self_use_kwh": flows.self_use, "charge_kwh": flows.charge, "discharge_kwh": flows.discharge,
         "consumption_kwh": flows.consumption,
     }  # fmt: skip
     used = flows.consumption.total()
-    return {name: flow.total().value for name, flow in named.items()} | {
+    return {name: flow.total().value if flow.is_told else None for name, flow in named.items()} | {
         "placed_share": min(1.0, used.placed / used.micro) if used.micro else 0.0
     }
 

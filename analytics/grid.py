@@ -60,6 +60,11 @@ class Flow:
         partial = (self.flags & (Flag.PARTIAL | Flag.PROVISIONAL)) == Flag.PARTIAL
         return np.asarray(((self.flags & Flag.MISSING) == 0) & ~partial, np.bool_)
 
+    @property
+    def is_told(self) -> bool:
+        """Is the energy of any quarter-hour known."""
+        return bool(np.any((self.flags & Flag.MISSING) == 0))
+
     def total(self, cells: slice = slice(None)) -> Amount:
         """The exact sum over part of the grid."""
         energy, flags = self.energy[cells], self.flags[cells]

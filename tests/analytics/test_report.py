@@ -195,3 +195,12 @@ def test_a_target_path_is_linear_and_ends_where_it_ends():
 def test_every_status_and_outcome_has_its_word():
     assert set(STATUS) == {one.value for one in Status}
     assert set(OUTCOME) == {"MET", "NOT_MET", "UNDETERMINED"}
+
+
+def test_a_month_before_the_first_reading_states_no_energy(works: MonthWorks):
+    energy = works.service().balance("2026-08")["energy"]
+    assert energy["import_kwh"] is None
+    assert energy["consumption_kwh"] is None
+    assert energy["generation_kwh"] == 0.0  # it has no generator
+    made = report("disclosure", gather(works.service(), "2026-08"))
+    assert next(one for one in made.headline if one.ref == "consumption_kwh").value is None

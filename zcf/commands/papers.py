@@ -101,7 +101,8 @@ def show_explanation(document: Document, lang: str) -> None:
     from rich.tree import Tree
 
     head = f"[bold]{document['figure']}[/] {document['period']['label']}"
-    tree = Tree(f"{head} = {document['value']:,.3f} {document['unit']}")
+    value = "not known" if document["value"] is None else f"{document['value']:,.3f} {document['unit']}"
+    tree = Tree(f"{head} = {value}")
     if document["kind"] == "series":
         _grow_series(tree, document)
     elif document["kind"] == "line":
