@@ -15,7 +15,7 @@ from metering.period import Period, from_ms
 
 if TYPE_CHECKING:
     from analytics.account import Account
-from analytics.service import FactoryService
+    from analytics.service import FactoryService
 
 Document = dict[str, Any]
 NEAR_TERM = "sbti_near_term"

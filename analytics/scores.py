@@ -16,7 +16,7 @@ from analytics.tree import Residual, residuals
 
 if TYPE_CHECKING:
     from analytics.account import Account
-from analytics.service import FactoryService
+    from analytics.service import FactoryService
 
 Document = dict[str, Any]
 LADDER = "claim_ladder"
