@@ -110,6 +110,10 @@ class Evidence:
     def counters(self) -> frozenset[str]:
         return frozenset({"active_energy_import", "active_energy_export", "reactive_energy_import"})
 
+    def count(self, rows: str) -> int:
+        """How many rows of the store's file."""
+        return int(self.db.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
+
     def lines(self, name: str) -> list[dict[str, Any]]:
         if name not in self._lines:
             path = self.folder / f"{name}.jsonl"
