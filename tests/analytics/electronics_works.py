@@ -150,10 +150,12 @@ class Works:
         return {**body, "energy": energy, "uncertainty": doubt, "entries": more.entries(self.now())}
 
     def matching(self, period: str) -> Document:
-        """Three hours of a day, one of them not known."""
-        heat = {"days": ["2026-11-20"], "match": [[0.0, 0.5, None]], "load_kwh": [[9.0, 8.0, None]],
-                "clean_kwh": [[0.0, 4.0, None]]}  # fmt: skip
-        body = {"annual_match": 0.24, "hourly_match": 0.235, "cfe_score": 0.22, "coverage": 2 / 3, "heat_map": heat}
+        """Two days of hours, one of them not known."""
+        clean = [max(0.0, 100 * math.sin((hour - 6) / 12 * math.pi)) for hour in range(24)]
+        day: list[float | None] = [min(1.0, kwh / 80) for kwh in clean]
+        heat = {"days": ["2026-11-19", "2026-11-20"], "match": [day, [None, *day[1:]]],
+                "load_kwh": [[80.0] * 24, [None, *[80.0] * 23]], "clean_kwh": [clean, [None, *clean[1:]]]}  # fmt: skip
+        body = {"annual_match": 0.44, "hourly_match": 0.335, "cfe_score": 0.22, "coverage": 47 / 48, "heat_map": heat}
         return {"site": "electronics-works", "period": {"label": period}, **body}
 
     def tree(self, period: str) -> Document:

@@ -182,4 +182,4 @@ def test_modules_stay_readable(name: str) -> None:
 
 
 def test_the_pages_folder_holds_what_the_wheel_needs() -> None:
-    assert {Path(name).suffix for name in TEXTS} <= {".html", ".css", ".js", ".json", ".svg"}
+    assert {Path(name).suffix for name in TEXTS} <= {".html", ".css", ".js", ".json", ".svg", ".j2"}

@@ -283,20 +283,19 @@ def test_totals_carry_their_interval(show) -> None:
 def test_a_chart_has_its_numbers_as_a_table(show) -> None:
     page = show("?lang=en#balance/2026-11", there("balance"))
     for name in ("curve", "match", "sankey"):
+        page.until(f"document.querySelector('[data-key={name}-numbers] summary')")
         page.run(f"document.querySelector('[data-key={name}-numbers] summary').click()")
         page.until(f"document.querySelectorAll('[data-key={name}-numbers] tbody tr').length > 5")
 
 
-def test_an_hours_match_never_exceeds_what_was_used(show, stage) -> None:
+def test_every_hour_of_the_match_is_a_cell_and_an_unknown_one_stays_unknown(show, stage) -> None:
     page = show("#data", there("data"))
-    hours = page.run(
-        "Promise.all([import('/js/match.js'), fetch('/api/v1/energy?period=2026-11-20').then((a) => a.json())])"
-        ".then(([m, d]) => m.hoursOf(d))"
+    cells = page.run(
+        "Promise.all([import('/js/match.js'), fetch('/api/v1/matching?period=2026-11').then((a) => a.json())])"
+        ".then(([m, d]) => m.cellsOf(d.heat_map).map((c) => c.share))"
     )
-    assert len(hours) == 24
-    assert all(0 <= hour["matched"] <= hour["used"] for hour in hours)
-    assert max(hour["share"] for hour in hours) > 0.5
-    assert min(hour["share"] for hour in hours) == 0
+    assert cells == [share for row in stage.works.matching("2026-11")["heat_map"]["match"] for share in row]
+    assert None in cells
 
 
 def test_alerts_tell_the_cause_and_who_has_seen_them(show) -> None:

@@ -34,7 +34,7 @@ export function openBalance(root, page, argument) {
   };
   const numbers = indicatorsOf(period);
   const curve = curveCard(period);
-  const match = matchCard(period, numbers.follow);
+  const match = matchCard(period);
   const sankey = sankeyCard(period, page);
   const cost = costCard(period);
   const plant = equipmentCards(page, numbers);

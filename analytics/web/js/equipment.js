@@ -13,7 +13,7 @@ const AIR = ["compressor_specific_power", "compressor_load_ratio", "night_air_sh
 // One request of all indicators, for every card of a view.
 export function indicatorsOf(period) {
   const path = `indicators?period=${encodeURIComponent(period)}`;
-  return { path, follow: (listener) => watch(path, 60, (state) => state.document && listener(state.document)), watch: (listener) => watch(path, 60, listener) };
+  return { path, watch: (listener) => watch(path, 60, listener) };
 }
 
 export function equipmentCards(page, source) {
