@@ -82,6 +82,7 @@ class FactoryService:
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
         self._accounts: dict[str, tuple[object, Account]] = {}
         self._tested: tuple[int, tuple[Function, ...]] | None = None
+        self._turns: dict[str, threading.Lock] = {}
 
     @property
     def standards(self) -> Mapping[str, Standard]:
@@ -93,7 +94,7 @@ class FactoryService:
         other = copy(self)
         other.source, other.results, other.clock = source, results, clock
         other.books = Books(source, results, self.days)
-        other._infos, other._accounts, other._tested = (0, {}), {}, None  # noqa: SLF001 - its own kind
+        other._infos, other._accounts, other._turns, other._tested = (0, {}), {}, {}, None  # noqa: SLF001 - its own kind
         return other
 
     def period(self, text: str) -> Period:
@@ -128,11 +129,11 @@ class FactoryService:
 
     def _kept(self, name: str, state: object, make: Callable[[], Account]) -> Account:
         with self._lock:
+            turn = self._turns.setdefault(name, threading.Lock())
+        with turn:  # whoever asks for the same meanwhile waits for it instead of computing it once more
             found = self._accounts.get(name)
-        if found is None or found[0] != state:
-            found = (state, make())
-            with self._lock:
-                self._accounts[name] = found
+            if found is None or found[0] != state:
+                found = self._accounts[name] = (state, make())
         return found[1]
 
     def _account(self, period: Period) -> Account:

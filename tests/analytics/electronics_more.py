@@ -26,16 +26,16 @@ def period(asked: Period) -> Document:
     return {"label": asked.label, "start_ms": asked.start_ms, "end_ms": asked.end_ms}
 
 
-def uncertainty(energy: Mapping[str, float], kg: Mapping[str, Any]) -> Document:
-    """Half the 95 % interval of each total."""
-    of = {"grid_import": "import_kwh", "generation": "generation_kwh", "consumption": "consumption_kwh"}
-    sums = {name: (energy[key], "kWh", 0.6) for name, key in of.items()}
-    sums |= {name: (both["co2_only"], "kg", 4.8) for name, both in kg.items()}
-    part = {"cause": "class", "group": "m_grid", "status": "assumed"}
+def uncertainty(kg: Mapping[str, Any]) -> Document:
+    """The 95 % interval of each total, by gas."""
+    return {name: {gas: _interval(value) for gas, value in of.items()} for name, of in kg.items()}
+
+
+def _interval(kg: float) -> Document:
+    cause = {"kind": "factor", "group": "MEE47", "kg": kg * 0.045, "status": "assumed"}
     return {
-        name: {"value": value, "unit": unit, "half": value * percent / 100, "percent": percent, "status": "assumed",
-               "lacking": 0, "parts": [{**part, "limit": value * percent / 100}]}
-        for name, (value, unit, percent) in sums.items()
+        "kg": kg, "low_kg": kg * 0.952, "high_kg": kg * 1.048, "half_kg": kg * 0.048, "percent": 4.8, "rating": "high",
+        "how": "sum", "lacking": 0, "status": "assumed", "causes": [cause, {**cause, "kind": "class", "kg": kg * 0.01}],
     }  # fmt: skip
 
 

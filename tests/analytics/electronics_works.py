@@ -146,7 +146,7 @@ class Works:
         days = max(0.0, min(asked.end_ms, self.now()) - asked.start_ms) / 86_400_000
         body = documents.balance(asked, self.now(), days)
         energy = {"charge_kwh": 310.0 * days, "discharge_kwh": 280.0 * days, **body["energy"]}
-        doubt = more.uncertainty(energy, body["totals"])
+        doubt = more.uncertainty(body["totals"])
         return {**body, "energy": energy, "uncertainty": doubt, "entries": more.entries(self.now())}
 
     def matching(self, period: str) -> Document:

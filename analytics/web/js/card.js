@@ -19,7 +19,7 @@ export const skeleton = () => h("div", { class: "skeleton", role: "status", "ari
 const nothing = (word, how) => h("div", { class: "state" }, h("p", { class: "state-word" }, word), how && h("p", { class: "state-why" }, how));
 
 function trouble(problem, path) {
-  const known = { 0: "offline", 400: "refused", 404: "refused", 413: "refused", 503: "busy" }[problem.status] ?? "error";
+  const known = { 0: "offline", 400: "refused", 404: "refused", 413: "refused", 503: "busy", 504: "slow" }[problem.status] ?? "error";
   return h("div", { class: "state", role: "alert" },
     h("p", { class: "state-word" }, t(`state.${known}`)),
     h("p", { class: "state-why" }, t(`state.${known}.why`)),

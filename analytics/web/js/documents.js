@@ -13,9 +13,9 @@ const clock = { skew: 0 };
 async function get(path) {
   let answer;
   try {
-    answer = await fetch(`api/v1/${path}`, { signal: AbortSignal.timeout(30000) });
-  } catch {
-    throw new Problem(0, "", "");
+    answer = await fetch(`api/v1/${path}`, { signal: AbortSignal.timeout(60000) });
+  } catch (error) {
+    throw new Problem(error.name === "TimeoutError" ? 504 : 0, "", "");
   }
   const document_ = await answer.json().catch(() => null);
   if (!answer.ok || document_ === null) throw new Problem(answer.status, document_?.detail ?? "", document_?.mend ?? "");

@@ -16,7 +16,8 @@ const said = (word) => has(word) && h("p", null, t(word));
 export function doubts(found) {
   if (!found) return null;
   const cause = ({ cause: name, group, limit, status: known }) => h("div", { class: "small" }, has(`cause.${name}`) ? t(`cause.${name}`) : name, group && ` · ${group}`, `: ± ${all(limit)} ${pretty(found.unit)} `, status(known));
-  return [`± ${all(found.half)} ${pretty(found.unit)} (± ${percent(found.percent / 100)} %) `, status(found.status), (found.parts ?? []).slice(0, 8).map(cause)];
+  const share = typeof found.percent === "number" ? ` (± ${percent(found.percent / 100)} %)` : "";
+  return [`${all(found.low)} – ${all(found.high)} ${pretty(found.unit)}${share} `, status(found.status), found.rating && ` ${has(`rating.${found.rating}`) ? t(`rating.${found.rating}`) : found.rating}`, (found.parts ?? []).slice(0, 8).map(cause)];
 }
 
 // A sum of the balance: its lines, each of which opens on its own.

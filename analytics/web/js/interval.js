@@ -4,15 +4,21 @@ import { h } from "./dom.js";
 import { all, pretty, scaled, three } from "./figures.js";
 import { t } from "./words.js";
 
-// Of a document's uncertainties the one of a figure: {value, half, percent, unit, status, parts}; null when not stated.
-export const intervalOf = (uncertainty, key) => {
+// Of a document's uncertainties the one of a figure: of energy as the meter tree tells it, of carbon by gas; null when not stated.
+export function intervalOf(uncertainty, key, gas = "co2_only") {
   const found = uncertainty?.[key];
-  return typeof found?.half === "number" ? found : null;
-};
+  if (found?.[gas]) return carbon(found[gas]);
+  return typeof found?.half === "number" ? { ...found, low: found.value - found.half, high: found.value + found.half } : null;
+}
+
+function carbon({ low_kg: low, high_kg: high, half_kg: half, percent, status, rating, causes }) {
+  if (typeof low !== "number" || typeof high !== "number") return null;
+  return { unit: "kg", low, high, half, percent, status, rating, parts: (causes ?? []).map(({ kind, group, kg, status: known }) => ({ cause: kind, group, limit: kg, status: known })) };
+}
 
 export function interval(found, silent = false) {
   if (!found) return silent ? null : h("span", { class: "interval faint" }, t("interval.none"));
-  const [low, high] = [found.value - found.half, found.value + found.half];
+  const { low, high } = found;
   const unit = scaled(Math.max(Math.abs(low), Math.abs(high)), found.unit);
   const [from, to] = [low, high].map((bound) => alike(bound, found.unit, unit.unit));
   const full = t("interval.full", { low: all(low), high: all(high), unit: pretty(found.unit) });

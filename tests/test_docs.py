@@ -1,0 +1,128 @@
+"""What the documents say is so: every command in them is run, every file they name exists, references are generated."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from zcf import sitereference
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/how-to/*.md")])
+IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
+FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"<!-- run by (?P<tests>[\w/., ]+) -->")
+NEVER = re.compile(r"<!-- not run: (?P<why>[^>]+) -->")
+STAYS = {"run", "collect", "serve"}  # these go on until they are stopped
+COMMANDS = ("zcf ", "python3 ", "sudo ", "docker ", "cd ", "influx ", "export ", "ZCF_")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block and the two lines in front of it."""
+
+    before: str
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str:
+        """The file it shows, named in brackets at the end of the line before: `... (`site.yaml`):`."""
+        found = re.search(r"\(`([\w./-]+)`\):\s*$", self.before)
+        return found[1] if found else ""
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """Its command lines, without comments; continued lines are one."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        lines = [line for line in text[: found.start()].splitlines() if line.strip()]
+        yield Block("\n".join(lines[-2:]), found["language"], found["text"])
+
+
+def elsewhere(block: Block) -> list[Path]:
+    """The tests that run a block that needs more than this machine's temp folder."""
+    found = ELSEWHERE.search(block.before)
+    return [ROOT / name.strip() for name in found["tests"].split(",")] if found else []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page):
+        if block.file:
+            (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+        if block.language == "sh" and not elsewhere(block) and not NEVER.search(block.before):
+            for words in block.commands:
+                run(words, tmp_path)
+
+
+def run(words: list[str], folder: Path) -> None:
+    """One command as a user would give it, in a folder of its own; one that stays is stopped once it is ready."""
+    assert words[0] == "zcf", f"only `zcf` runs here: mark the block with the test that runs {words}"
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths, "ZCF_STORE": str(folder / "store"), "COLUMNS": "120"}
+    call = [sys.executable, "-P", "-m", *words]
+    with subprocess.Popen(call, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        if words[1] in STAYS:
+            assert b'"ready": true' in (child.stdout.readline() if child.stdout else b"")
+            child.send_signal(signal.SIGTERM)
+        out, errors = child.communicate(timeout=120)
+    assert child.returncode == 0, f"{words}: {child.returncode}\n{out.decode()[-1000:]}\n{errors.decode()[-2000:]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_a_block_of_commands_is_run_here_or_says_where(page: Path) -> None:
+    for block in blocks(page):
+        starts = block.text.lstrip().startswith(COMMANDS)
+        known = block.language == "sh" or elsewhere(block) or NEVER.search(block.before)
+        assert known or not starts or block.language, f"{page.name}: {block.text[:80]!r} is run by nothing"
+        for test in elsewhere(block):
+            assert test.is_file(), test
+            assert {words[1] for words in block.commands if words[0] == "zcf"} <= set(
+                re.findall(r"\w+", test.read_text())
+            )
+
+
+def test_what_is_never_run_is_known() -> None:
+    why = {found["why"] for page in PAGES for block in blocks(page) if (found := NEVER.search(block.before))}
+    assert why <= {"needs an InfluxDB 2", "needs root and systemd", "needs Docker"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_file_a_page_links_to_exists(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    linked = {link.partition("#")[0] for link in re.findall(r"\]\((?!https?:)([^)#]+[^)]*)\)", text)}
+    assert [link for link in linked if not (page.parent / link).exists()] == []
+
+
+def test_the_reference_of_the_site_file_is_the_generated_one() -> None:
+    assert sitereference.PAGE.read_text(encoding="utf-8") == sitereference.page(), "run: python -m zcf.sitereference"
+
+
+def test_the_reference_names_every_key_of_the_example() -> None:
+    rows = set(re.findall(r"^\| `(\w+)`", sitereference.page(), re.MULTILINE))
+    text = (ROOT / "deploy/example/site.yaml").read_text(encoding="utf-8")
+    top = set(re.findall(r"^(\w+):", text, re.MULTILINE))
+    inside = {
+        key for line in re.findall(r"^  - \{.*$", text, re.MULTILINE) for key in re.findall(r"[{,] ?(\w+): ", line)
+    }
+    values = {"zh", "en", "power", "energy", "status"}
+    assert top <= rows
+    assert inside - rows - values <= {key for key in inside if not key.isalpha()} | set()
+
+
+def test_the_picture_is_small_enough_for_a_first_screen() -> None:
+    assert (ROOT / "docs/images/page.png").stat().st_size < 400_000
