@@ -103,7 +103,7 @@ def test_what_is_never_run_is_known() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_every_file_a_page_links_to_exists(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     linked = {link.partition("#")[0] for link in re.findall(r"\]\((?!https?:)([^)#]+[^)]*)\)", text)}
     assert [link for link in linked if not (page.parent / link).exists()] == []
 
