@@ -16,6 +16,7 @@ import structlog
 from collector.agent import Collector
 from collector.committer import Committer, committing
 from collector.courier import BadLine
+from collector.credentials import check_credentials
 from collector.forward import ForwardThread, start_forwarding
 from collector.housekeeping import Housekeeping
 from collector.metrics import Health, Sources, TalliedWriter, serving
@@ -126,6 +127,7 @@ class Reload:
         try:
             config = await asyncio.to_thread(load_site, self._config.path)
             links = await asyncio.to_thread(wire_site, config)
+            check_credentials(config)
         except ConfigError as error:
             for fault in error.faults:
                 self._log.error("site_file_faulty", fault=str(fault))
@@ -151,6 +153,7 @@ def run(site: Path, ready: Callable[[], None] = say_ready, seconds: float | None
     """
     config = load_site(site)
     links = wire_site(config)
+    check_credentials(config)
     log_as_json()
     house = Housekeeping(config.file.store.quota)
     with (

@@ -74,6 +74,10 @@ services() { # [--edge]
         install -d "$units/zcf-collector.service.d"
         install -m 0644 "$opt/current/deploy/systemd/forward.conf" "$units/zcf-collector.service.d/"
     fi
+    if [[ -s $etc/secrets/influx_read_token ]]; then
+        install -d "$units/zcf-collector.service.d"
+        install -m 0644 "$opt/current/deploy/systemd/readback.conf" "$units/zcf-collector.service.d/"
+    fi
     for_real || return 0
     systemctl daemon-reload
     local unit

@@ -1,14 +1,16 @@
 """The committing thread: groups what comes, tells after the commit and never before, retries a failing store."""
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collector.committer import Committer
+from collector.housekeeping import Housekeeping
 from metering.reading import Column, Lane, Poll, PollGroup
-from metering.store import StoreError
+from metering.store import StoreError, StoreFullError
 from metering.store.readings import ReadingsWriter
 from metering.store.readings_reader import ReadingsReader
 
@@ -116,3 +118,59 @@ def test_a_store_that_never_takes_the_rest_is_told_by_stop(writer: ReadingsWrite
     assert not committer.stop(0.3)
     release.set()
     assert committer.stop(10)
+
+
+def test_on_a_full_disk_the_house_makes_room_and_the_batch_is_written(tmp_path: Path, writer: ReadingsWriter) -> None:
+    number = writer.group(GROUP)
+    real, failures, relieved, told = writer.commit, [StoreFullError("full")] * 2, [], []
+
+    def commit(*args: Any) -> int:
+        if failures:
+            raise failures.pop()
+        return real(*args)
+
+    writer.commit = commit  # type: ignore[method-assign]
+    house = Housekeeping(10**9, look_s=0)
+    house.relieve = relieved.append  # type: ignore[method-assign]
+    committer = Committer(writer, 0.0, house)
+    committer.add(polls=[poll(number, 0)], told=lambda: told.append(1))
+    committer.start()
+    assert committer.stop(10)
+    assert (relieved, told, committer.committed) == ([writer, writer], [1], 1)
+    assert house.used_bytes > 0  # it looked after the commit
+    assert writer.reserve.held
+
+
+def test_what_is_asked_for_with_a_message_is_done_before_it_is_acknowledged(writer: ReadingsWriter) -> None:
+    order: list[str] = []
+    committer = Committer(writer, 0.0)
+    committer.call(lambda _: order.append("kept"))
+    committer.add(told=lambda: order.append("acknowledged"))
+    committer.start()
+    assert committer.stop(10)
+    assert order == ["kept", "acknowledged"]
+
+
+def test_a_store_that_takes_nothing_is_a_fault_until_it_does(writer: ReadingsWriter) -> None:
+    number, release = writer.group(GROUP), threading.Event()
+    real, failed = writer.commit, threading.Event()
+
+    def commit(*args: Any) -> int:
+        if not release.is_set():
+            failed.set()
+            raise StoreError("read-only file system")
+        return real(*args)
+
+    writer.commit = commit  # type: ignore[method-assign]
+    committer = Committer(writer, 0.0)
+    assert committer.faults() == []
+    committer.add(polls=[poll(number, 0)])
+    committer.start()
+    assert failed.wait(10)
+    until = time.monotonic() + 10
+    while not committer.faults() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert committer.faults() == ["the store takes nothing"]
+    release.set()
+    assert committer.stop(10)
+    assert committer.faults() == []

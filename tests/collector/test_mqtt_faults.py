@@ -10,8 +10,11 @@ import pytest
 
 from collector.agent import Collector
 from collector.committer import committing
+from collector.credentials import check_credentials
+from collector.daemon import run
 from collector.recognizer import Arrival, Recognizer
 from collector.wiring import wire_site
+from metering.config import ConfigError
 from metering.reading import GapReason
 from metering.sitefile import load_site
 from metering.store.readings import ReadingsWriter
@@ -76,6 +79,7 @@ async def test_with_the_shipped_broker_the_collector_has_a_name_a_password_and_t
     shipped: Broker, tmp_path: Path, tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text("secret of collector\n")
+    (tmp_path / "secret").chmod(0o600)
     more = ", user: collector"
     if tls:
         more += f", ca: {shipped.folder / 'certs' / 'ca.crt'}, password_file: {tmp_path / 'secret'}"
@@ -227,6 +231,22 @@ async def test_b2_b4_what_a_broker_lost_is_a_hole_with_its_exact_numbers(tmp_pat
     holes = gaps(reader, GapReason.SEQ_HOLE)
     assert {n for hole in holes for n in range(hole.first_tick, hole.first_tick + hole.ticks)} == missed
     assert len(missed) >= 20
+
+
+def test_g6_a_password_file_that_is_missing_or_open_to_all_is_refused_before_the_store_is_touched(
+    tmp_path: Path,
+) -> None:
+    secret = tmp_path / "secret"
+    config = write(tmp_path, 1883, more=f", user: collector, password_file: {secret}")
+    with pytest.raises(ConfigError, match=r"site.yaml:\d+: links.0.password_file: .*No such file"):
+        run(config.path)
+    secret.write_text("x")
+    secret.chmod(0o644)
+    with pytest.raises(ConfigError, match="open to everybody -> chmod"):
+        run(config.path)
+    secret.chmod(0o600)
+    check_credentials(config)
+    assert not config.store_dir.exists()
 
 
 @pytest.mark.long

@@ -95,10 +95,14 @@ def test_each_writes_its_own_folders_alone():
     assert "127.0.0.1" in analytics["ExecStart"][0]
 
 
-def test_the_drop_in_takes_the_token_as_a_credential():
+@pytest.mark.parametrize(
+    ("drop_in", "variable"),
+    [("forward.conf", "ZCF_INFLUX_TOKEN_FILE"), ("readback.conf", "ZCF_INFLUX_READ_TOKEN_FILE")],
+)
+def test_the_drop_ins_take_the_tokens_as_credentials(drop_in: str, variable: str):
     parser = configparser.ConfigParser(interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(UNITS / "forward.conf", encoding="utf-8")
+    parser.read(UNITS / drop_in, encoding="utf-8")
     credential, path = parser["Service"]["LoadCredential"].split(":")
-    assert parser["Service"]["Environment"] == f"ZCF_INFLUX_TOKEN_FILE=%d/{credential}"
-    assert path.startswith("/etc/zcf/secrets/")
+    assert parser["Service"]["Environment"] == f"{variable}=%d/{credential}"
+    assert path == f"/etc/zcf/secrets/{credential}"
