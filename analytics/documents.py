@@ -99,7 +99,8 @@ def _beside(balance: Balance) -> Document:
     return {
         "export_kwh": kwh("export"),
         "offsets_kg": balance.offsets_kg,
-        "certificates_kwh": kwh("certificate"), "resold_kwh": kwh("resold"),
+        "certificates_kwh": kwh("certificate"),
+        "resold_kwh": kwh("resold"),
         "export_by_profile_kg": next((c.kg for c in balance.columns if c.kind == "export_by_profile"), None),
         "export_treatment": balance.settings.export_treatment,
         "avoided_kg": sum(avoided) if avoided else None,

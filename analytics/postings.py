@@ -165,7 +165,6 @@ class Book:
             kg = float(found[0].kg_per("kWh") * amount.micro / 10**6)
             yield Column("avoided", "grid_export", self.year, amount, kg, found[1].sentence)
 
-
     def _by_profile(self) -> Iterator[Column]:
         """What a sector standard would subtract for exports (EI = E_Ge + E_Gd − E_Se − E_Sd); beside, never inside."""
         amount = self.flows.grid_export.total(self.cells)

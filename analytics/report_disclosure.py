@@ -97,8 +97,8 @@ def weak_table(facts: Facts) -> Table:
 def metrics(facts: Facts) -> Chapter:
     """The figures themselves: emissions, energy, what stands beside, targets, scorecards."""
     return Chapter("4", S("指标与目标", "Metrics and targets"), (
-        part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.beside_table(facts),
-        part.energy_table(facts), targets_table(facts), part.scores_table(facts),
+        part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.apart_table(facts),
+        part.beside_table(facts), part.energy_table(facts), targets_table(facts), part.scores_table(facts),
     ))  # fmt: skip
 
 

@@ -71,7 +71,7 @@ class Facts:
     def _half(self, name: str, gas: str, lines: Sequence[Document]) -> float | None:
         stated = (self.balance.get("uncertainty") or {}).get(name, {})
         if isinstance(stated.get(gas), Mapping):  # of activity and factor, where the balance tells it
-            told = stated[gas].get("half")
+            told = stated[gas].get("half_kg")
             return None if told is None else float(told)
         by_point: dict[str, float] = {}
         for line in lines:
@@ -80,6 +80,16 @@ class Facts:
                 return None
             by_point[line["point"]] = by_point.get(line["point"], 0.0) + line["kg"] * (percent or 0.0) / 100
         return math.sqrt(math.fsum(part**2 for part in by_point.values())) if by_point else None
+
+    @property
+    def apart(self) -> Sequence[Document]:
+        """Lines beside scopes 1 and 2, in none of their totals."""
+        return list((self.balance.get("apart") or {}).get("lines", ()))
+
+    def interval_basis(self, name: str, gas: str = "co2_only") -> str:
+        """The weakest limit that a total's interval rests on."""
+        told = (self.balance.get("uncertainty") or {}).get(name, {}).get(gas) or {}
+        return str(told.get("status", ""))
 
     @property
     def states_factors(self) -> bool:

@@ -23,6 +23,7 @@ CATEGORIES: Mapping[int, Sentence] = {
     5: S("类别 5：组织产品的使用", "Category 5: indirect, use of the products"),
     6: S("类别 6：其他来源", "Category 6: indirect, other sources"),
 }
+TRANSPORT = dict.fromkeys(("upstream_transport", "downstream_transport", "business_travel", "commuting"), 3)
 
 
 def inventory(facts: Facts) -> tuple[Chapter, ...]:
@@ -35,7 +36,7 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放清单", "Inventory"), (
             *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), part.totals_table(facts),
-            part.interval_note(facts), part.beside_table(facts),
+            part.interval_note(facts), part.apart_table(facts), part.beside_table(facts),
         )),
         Chapter("3", S("活动数据与方法", "Activity data and methods"), (
             method_text(facts), part.energy_table(facts), part.energy_chart(facts), part.factors_table(facts),
@@ -54,7 +55,7 @@ def boundary_table(facts: Facts) -> Table:
     heads = (S("边界表计", "Boundary point"), S("角色", "Role"), S("能源", "Carrier"))
     body = tuple(
         (S(p["name"]["zh"], p["name"]["en"]), same(p["role"]), same(p["carrier"]))
-        for p in facts.site["points"] if p["parent"] is None
+        for p in facts.site["points"] if p["parent"] is None and p["role"] in {"grid", "fuel", "heat"}
     )  # fmt: skip
     return Table("boundary", S("组织边界内的能源入口", "Where energy crosses the boundary"), heads, body)
 
@@ -63,7 +64,8 @@ def category_table(facts: Facts) -> Table:
     """Emissions by ISO category; what nobody recorded is not zero."""
     body: list[tuple[Cell, ...]] = []
     for number, name in CATEGORIES.items():
-        lines = [line for line in facts.balance["lines"] if _category(line) == number and line["method"] != "MB"]
+        told_of = (*facts.balance["lines"], *facts.apart)
+        lines = [line for line in told_of if _category(line) == number and line["method"] != "MB"]
         kg = sum(line["kg"] for line in lines) if lines else None
         told = list(dict.fromkeys(line["category"] for line in lines))
         names = [CATEGORY.get(one, same(one)) for one in told]
@@ -75,8 +77,8 @@ def category_table(facts: Facts) -> Table:
 
 
 def _category(line: Mapping[str, Any]) -> int:
-    """The balance may name the ISO category of an indirect line itself; otherwise the scope is it."""
-    return int(line.get("iso_category") or line["scope"])
+    """Of scope 1 and 2 the scope; of scope 3 as ISO 14064-1 groups it, from memory; 0 for what is beside."""
+    return TRANSPORT.get(line["category"], 4) if line["scope"] == 3 else int(line["scope"])
 
 
 def method_text(facts: Facts) -> Text:

@@ -21,7 +21,7 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放数据", "Emissions data"), (
             *part.shortcomings(facts), part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
-            category_table(facts), part.beside_table(facts),
+            category_table(facts), part.apart_table(facts), part.beside_table(facts),
         )),
         Chapter("3", S("能源", "Energy"), (part.energy_table(facts), part.energy_chart(facts))),
         Chapter("4", S("目标与措施", "Targets and initiatives"), (

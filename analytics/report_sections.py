@@ -1,6 +1,7 @@
 """Parts that several reports share: totals, energy, lines, factors, what stands beside, what lacks, who entered."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from analytics.report_charts import Layer, Row, columns, rows
@@ -43,8 +44,8 @@ def totals_table(facts: Facts) -> Table:
         strong = name.startswith("total")
         one, other = facts.total(name, strong=strong), facts.total(name, "co2e", strong=strong)
         status = weakest((Status(one.status), Status(other.status))).value
-        body.append((label, one, other, Tag(status), same(one.ref)))
-    heads = (S("项目", "Item"), same("tCO₂"), same("tCO₂e"), STATUS_HEAD, FIGURE_HEAD)
+        body.append((label, one, other, Tag(status), Tag(facts.interval_basis(name)), same(one.ref)))
+    heads = (S("项目", "Item"), same("CO₂"), same("CO₂e"), STATUS_HEAD, S("区间依据", "Interval's basis"), FIGURE_HEAD)
     return Table("totals", S("排放总量", "Emission totals"), heads, tuple(body))
 
 
@@ -112,12 +113,22 @@ def _line(line: Document) -> tuple[Cell, ...]:
     source = S(f"{line['name']['zh']}：{category.zh}（{method.zh}，{line['year']}年）",
                f"{line['name']['en']}: {category.en} ({method.en}, {line['year']})")  # fmt: skip
     unit = "kgCO2e" if line["gas"] == "co2e" else "kgCO2"
+    half = (line.get("uncertainty") or {}).get("half_kg")
     return (
         source, Figure(NOTHING, activity["value"], activity["unit"]),
         Figure(NOTHING, factor["value"], factor["unit"], note=same(factor["id"])),
-        S(line["match"]["zh"], line["match"]["en"]), Figure(NOTHING, line["kg"], unit, line["id"], line["status"]),
+        S(line["match"]["zh"], line["match"]["en"]),
+        Figure(NOTHING, line["kg"], unit, line["id"] if line["scope"] in {1, 2} else "", line["status"], half),
         Tag(line["status"]),
     )  # fmt: skip
+
+
+def apart_table(facts: Facts) -> Table:
+    """Scope 3, biogenic CO2 and Montreal gases: in no total of scopes 1 and 2."""
+    title = S("范围一、二之外（不计入上述总量）", "Outside scopes 1 and 2, in none of the totals above")
+    made = lines_table(facts.apart, "apart", title)
+    return replace(made, empty=S("未登记范围三及其他活动；未登记不等于零。",
+                                 "No scope 3 or other activity is recorded, which is not zero."))  # fmt: skip
 
 
 def factors_table(facts: Facts) -> Table:

@@ -31,6 +31,16 @@ CATEGORY: Mapping[str, Sentence] = {
     "mobile_combustion": Sentence("移动燃烧", "mobile combustion"),
     "fugitive": Sentence("逸散", "fugitive"),
     "process": Sentence("过程排放", "process"),
+    "purchased_goods": Sentence("外购商品与服务", "purchased goods and services"),
+    "capital_goods": Sentence("资本货物", "capital goods"),
+    "fuel_and_energy": Sentence("燃料与能源相关", "fuel- and energy-related"),
+    "upstream_transport": Sentence("上游运输", "upstream transport"),
+    "waste": Sentence("废弃物", "waste"),
+    "business_travel": Sentence("商务差旅", "business travel"),
+    "commuting": Sentence("员工通勤", "commuting"),
+    "downstream_transport": Sentence("下游运输", "downstream transport"),
+    "biogenic": Sentence("生物源 CO₂", "biogenic CO₂"),
+    "not_kyoto": Sentence("蒙特利尔议定书气体", "Montreal Protocol gases"),
 }
 METHOD: Mapping[str, Sentence] = {
     "LB": Sentence("基于位置", "location-based"),

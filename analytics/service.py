@@ -69,9 +69,7 @@ class FactoryService:
         self.results = results or ResultsReader(config.store_dir)
         self.days = calendar_of(config)
         self.books = Books(self.source, self.results, self.days)
-        self.table: FactorTable = load_table(
-            data, gwp=config.file.gwp, declared=declared_factors(config.file.factors)
-        )
+        self.table: FactorTable = load_table(data, gwp=config.file.gwp, declared=declared_factors(config.file.factors))
         self.limits = load_uncertainty(data / "uncertainty.yaml")
         self.editions = load_editions(data)
         self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)
