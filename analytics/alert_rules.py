@@ -39,10 +39,12 @@ def _rule(section: AlertSection, config: SiteConfig) -> Rule:
         point = point or next((p.id for p in config.site.of_role(Role.GRID)), "")
     standard = section.standard or next(iter(config.file.standards), "")
     return Rule(
-        section.id, section.kind, Severity(section.severity), (section.name.zh, section.name.en), point,
-        section.quantity, above, section.below, section.clear, section.hold, section.release, section.repeat,
-        section.after, section.per, section.amount, section.measure, section.window, section.margin,
-        standard if section.kind == "verdict" else "",
+        id=section.id, kind=section.kind, severity=Severity(section.severity),
+        name=(section.name.zh, section.name.en), point=point, quantity=section.quantity,
+        above=above, below=section.below, clear=section.clear, hold_ms=section.hold, release_ms=section.release,
+        repeat_ms=section.repeat, after_ms=section.after, per_ms=section.per, amount=section.amount,
+        measure=section.measure, window=section.window, margin=section.margin,
+        standard=standard if section.kind == "verdict" else "",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import structlog
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -17,8 +18,9 @@ from analytics.api_judgements import judgements
 from analytics.api_writes import add_writing
 from analytics.audit import Audit, AuditError
 from analytics.guard import Guard
-from analytics.refusals import FORMS, SECURITY, RefusedError, SecureHeaders, install, problem, write_one
+from analytics.refusals import FORMS, REFUSALS, SECURITY, RefusedError, SecureHeaders, install, problem, write_one
 from analytics.server import serve
+from analytics.shapes import SHAPES
 from analytics.stream import Live
 from analytics.tokens import TokenBook
 from metering import period as calendar
@@ -34,6 +36,9 @@ LOOK_S = 0.5  # how often the live document is looked at while someone watches [
 BEAT_S = 10.0  # a stream is never silent longer [s]
 
 Document = dict[str, Any]
+BEARER = HTTPBearer(
+    auto_error=False, description="A token of `zcf token make`; at the machine itself reading needs none."
+)
 log = structlog.get_logger("api")
 
 
@@ -107,7 +112,9 @@ InPeriod = Annotated[str, Depends(_period)]
 def _add_routes(app: FastAPI) -> None:
     """Straight into the application: the guard must see every route, and an included router hides its own."""
     for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts):
-        app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"])
+        shape = SHAPES.get(view.__name__)
+        told: dict[int | str, Any] = {200: {"model": shape}} if shape else {}
+        app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"], responses=told)
     for route in judgements.routes:
         if isinstance(route, APIRoute):
             app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=sorted(route.methods or ()))
@@ -202,7 +209,10 @@ def make_app(
 
     `local_reading`: at the machine itself reading needs no token; only for a server that listens on loopback alone.
     """
-    app = FastAPI(title="zcf", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    app = FastAPI(
+        title="zcf", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json",
+        responses=REFUSALS, dependencies=[Depends(BEARER)],
+    )  # fmt: skip
     app.state.service, app.state.live = service, Live(service, look_s, beat_s)
     config = getattr(service, "config", None)  # a service without a store has no tokens, and nothing to write to
     app.state.tell = _teller(config)

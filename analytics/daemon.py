@@ -17,6 +17,7 @@ from analytics.audit import Audit
 from analytics.channels import send
 from analytics.closing import freeze_pending
 from analytics.notify import Postman, PostThread
+from analytics.publishing import publishing
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
 from analytics.settlement import advance
@@ -25,6 +26,7 @@ from metering.reading import SeriesKey
 from metering.sitefile import load_site
 from metering.store import StoreError
 from metering.store.alertbook import OutboxWriter
+from metering.store.publication import PublicationWriter
 from metering.store.results import ResultsWriter
 
 log = structlog.get_logger("analytics")
@@ -50,6 +52,7 @@ class Settling:
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
         self._folded = 0
         outbox = OutboxWriter(self._writer)
+        self._publish = publishing(service, PublicationWriter(self._writer))
         self.alarms = Alarms(service, outbox, more=more)
         self._post = PostThread(Postman(outbox, service.config.file.receivers, send, service.clock), self._failing)
 
@@ -75,6 +78,8 @@ class Settling:
         self._thread.start()
         if self.service.config.file.receivers:
             self._post.start()
+        if self._publish is not None:
+            self._publish.start()
 
     def _failing(self, why: Mapping[str, str]) -> None:
         self.service.receivers_failing = why
@@ -102,6 +107,8 @@ class Settling:
         if self._thread.is_alive():
             self._thread.join()
         self._post.stop()
+        if self._publish is not None:
+            self._publish.stop()
         self._writer.close()
 
 

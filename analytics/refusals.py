@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +16,15 @@ from analytics.drafting import WrongEntryError
 from metering.store import StoreError
 
 Document = dict[str, Any]
+_PROBLEM: Final[Document] = {
+    "type": "object", "required": ["type", "title", "status", "detail", "mend"],
+    "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+                   "detail": {"type": "string"}, "mend": {"type": "string"}},
+}  # fmt: skip
+REFUSALS: Final[dict[int | str, Document]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+    for status in (400, 401, 403, 404, 405, 413, 422, 429, 500, 503)
+}
 HSTS = "max-age=31536000"
 FORMS = ("2026", "2026-10", "2026-10-03", "FY2026", "2026-10-01..2026-10-15")
 

@@ -41,6 +41,9 @@ CREATE INDEX IF NOT EXISTS outbox_sent ON outbox(sent_ms) WHERE sent_ms IS NOT N
 CREATE TABLE IF NOT EXISTS unpublished(
   seq INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, day_ms INTEGER NOT NULL, UNIQUE(series, day_ms));
 """
+DAY_MS = 86_400_000
+PUBLISHING = "publishing"  # the mark of who is published to; without it there is no list to keep
+_LIST = "INSERT OR REPLACE INTO unpublished(series, day_ms) VALUES (?,?)"
 MISSING = 32  # analytics.intervals.Flag.MISSING: nothing is known of the quarter-hour
 _ADD = "INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?)"
 _ADD_CHUNK = "INSERT OR REPLACE INTO chunk VALUES (?,?,?,?,?)"
@@ -103,8 +106,13 @@ class ResultsWriter:
         (from_ms, to_ms, items), each item (before_ms, after_ms, body).
         """
         with self.transaction() as db:
+            listed = db.execute("SELECT 1 FROM mark WHERE key=?", (PUBLISHING,)).fetchone() is not None
             for key, rows in settled.items():
-                _write_series(db, _series_id(db, key), rows, fold_before_ms)
+                number = _series_id(db, key)
+                _write_series(db, number, rows, fold_before_ms)
+                if listed:
+                    days = np.unique(rows.start_ms // DAY_MS * DAY_MS).tolist()
+                    db.executemany(_LIST, [(number, day) for day in days])
             for key, (low, high, items) in open_items.items():
                 series = _series_id(db, key)
                 db.execute("DELETE FROM open_item WHERE series=? AND before_ms>=? AND before_ms<?", (series, low, high))

@@ -1,0 +1,105 @@
+"""What the documents hold at least, for OpenAPI: the head of each; the rest is told by the documents themselves."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Name(_Shape):
+    """A name in both languages."""
+
+    zh: str
+    en: str
+
+
+class SiteShape(_Shape):
+    """Who the site is."""
+
+    id: str
+    name: Name
+    timezone: str
+    points: list[dict[str, Any]]
+
+
+class LiveShape(_Shape):
+    """The newest readings by point and quantity, and the flow [kW]."""
+
+    now_ms: int
+    points: dict[str, dict[str, Any]]
+    flow: dict[str, Any]
+
+
+class BalanceShape(_Shape):
+    """Energy [kWh] and carbon [kgCO2] of a period."""
+
+    period: dict[str, Any]
+    settled_until_ms: int | None
+    provisional: bool
+    energy: dict[str, Any]
+    lines: list[dict[str, Any]]
+    totals: dict[str, Any]
+
+
+class EnergyShape(_Shape):
+    """The quarter-hours of a period [kWh]; null where nothing is known."""
+
+    start_ms: list[int]
+    series: dict[str, list[float | None]]
+
+
+class TreeShape(_Shape):
+    """The meter tree of a period."""
+
+    period: dict[str, Any]
+    nodes: list[dict[str, Any]]
+    sankey: dict[str, Any]
+
+
+class ScoreShape(_Shape):
+    """The verdicts of a standard."""
+
+    standard: dict[str, Any]
+    verdicts: list[dict[str, Any]]
+
+
+class QualityShape(_Shape):
+    """How far the numbers can be trusted."""
+
+    window_ms: list[int]
+    ticks: dict[str, Any]
+    coverage: float | None
+    open_items: list[dict[str, Any]]
+
+
+class AlertShape(_Shape):
+    """One alert."""
+
+    key: str
+    rule: str
+    severity: str
+    state: str
+    text: Name
+    since_ms: int
+    resolved_ms: int | None
+
+
+class AlertsShape(_Shape):
+    """What fires now, and what was."""
+
+    now_ms: int
+    stale: bool
+    counts: dict[str, int]
+    alerts: list[AlertShape]
+    history: list[AlertShape]
+    rules: list[dict[str, Any]]
+    receivers: list[dict[str, Any]]
+
+
+SHAPES: dict[str, type[BaseModel]] = {
+    "site": SiteShape, "live": LiveShape, "balance": BalanceShape, "energy": EnergyShape, "tree": TreeShape,
+    "score": ScoreShape, "quality": QualityShape, "alerts": AlertsShape,
+}  # fmt: skip
