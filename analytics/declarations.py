@@ -47,13 +47,14 @@ def _measure_faults(config: SiteConfig, rows: Sequence[Measure], standards: Iter
     known = {
         "excludes": set(ids), "provides": {c.evidence for s in standards for c in s.criteria if c.evidence},
         "boundary": {b.id for b in boundaries(config.site)}, "moves": set(INDICATORS),
+        "point": {p.id for p in config.site.points},
     }  # fmt: skip
     for number, one in enumerate(rows):
         if one.id in ids[:number]:
             yield config.document.fault(("measures", number, "id"), f"measure {one.id!r} is declared twice")
         named = {
             "excludes": sorted(one.excludes), "provides": [one.provides], "boundary": [one.boundary],
-            "moves": list(one.moves or {}),
+            "moves": list(one.moves or {}), "point": [one.point],
         }  # fmt: skip
         for field, names in named.items():
             lost = [name for name in names if name and name not in known[field]]

@@ -28,7 +28,7 @@ Float = NDArray[np.float64]
 COUNTS = ("product_count", "product_amount")
 
 
-def _finished(inputs: Inputs) -> MeteringPoint | None:
+def finished(inputs: Inputs) -> MeteringPoint | None:
     """The counter of finished products: the one that says so, or the only one."""
     points = [p for p in inputs.role(Role.PRODUCT) if inputs.flows.flow(p.id, COUNTS) is not None]
     named = [p for p in points if p.end_use == "finished"]
@@ -38,7 +38,7 @@ def _finished(inputs: Inputs) -> MeteringPoint | None:
 
 def _made(inputs: Inputs) -> tuple[float, str, float] | Indicator:
     """Finished units, who counted them, and the known share of the period."""
-    point = _finished(inputs)
+    point = finished(inputs)
     flow = inputs.flows.flow(point.id, COUNTS) if point else None
     if point is None or flow is None:
         return unknown(

@@ -1,7 +1,8 @@
 """The measures a site declares in its file: rows -> nouns, every fault with its line and the mend."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +17,7 @@ UNITS = {
     Effect.OFFSET: "tCO2e", Effect.EVIDENCE: "document",
 }  # fmt: skip
 Positive = Annotated[float, Field(gt=0)]
+Driver = Literal["production", "workdays", "heating_degrees", "cooling_degrees"]
 Least = Annotated[float, Field(ge=0)]
 
 
@@ -38,6 +40,10 @@ class MeasureRow(Strict):
     excludes: tuple[str, ...] = ()
     document: Text = ""
     boundary: str = ""
+    done: date | None = None
+    point: str = ""
+    drivers: tuple[Driver, ...] = ()
+    option: Literal["", "A", "B", "C", "D"] = ""
 
     @model_validator(mode="after")
     def _whole(self) -> "MeasureRow":
@@ -68,5 +74,5 @@ def _measure(row: MeasureRow) -> Measure:
     return Measure(
         row.id, name, row.effect, row.unit or UNITS[row.effect], saving, row.cost, row.years, row.running, row.price,
         row.worth, row.activity, row.moves or None, row.provides, frozenset(row.excludes), row.document,
-        row.boundary,
+        row.boundary, row.done, row.point, row.drivers, row.option,
     )  # fmt: skip

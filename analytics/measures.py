@@ -6,6 +6,7 @@ Nothing is priced from a catalogue: a measure costs and saves what the site decl
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from itertools import combinations
 
@@ -48,6 +49,10 @@ class Measure:
     excludes: frozenset[str] = frozenset()  # measures whose saving it would count again
     document: str = ""
     boundary: str = ""  # the workshop or line that it is in; "" for the whole factory
+    done: date | None = None  # since when it is in place; nothing more is to be had from it
+    point: str = ""  # the metering point whose energy it changes
+    drivers: tuple[str, ...] = ()  # what else changes that energy
+    option: str = ""  # of IPMVP: A, B, C or D
 
     @property
     def divisible(self) -> bool:

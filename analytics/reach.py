@@ -141,7 +141,7 @@ def options(found: Indicator, limit: float, inputs: Inputs) -> list[Option]:
     """Every declared measure that brings an indicator nearer to its limit."""
     return [
         Option(m, rate, _most(m, inputs), _worth(m, inputs), float(m.effect in KWH))
-        for m in inputs.measures if (rate := closes(m, found, limit, inputs)) > 0
+        for m in inputs.measures if m.done is None and (rate := closes(m, found, limit, inputs)) > 0
     ]  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def _named(inputs: Inputs, point: str) -> Sentence:
 
 def proofs(key: str, inputs: Inputs) -> list[Option]:
     """The measures that bring the evidence of one key."""
-    return [Option(m, 1.0, 1.0, _worth(m, inputs)) for m in inputs.measures if m.provides == key]
+    return [Option(m, 1.0, 1.0, _worth(m, inputs)) for m in inputs.measures if m.provides == key and m.done is None]
 
 
 def _most(measure: Measure, inputs: Inputs) -> float:
