@@ -6,6 +6,8 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from tests.harness.fluxfaults import Fault
+from tests.harness.plan import SERIAL, TIMEOUT_S
+from tests.harness.ptyrelay import flips
 from tests.harness.record import now_ms
 from tests.harness.stage import Stage
 
@@ -36,6 +38,33 @@ async def _spoil(stage: Stage, link: str, kind: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         stage.proxies[link].ill = {}
         await asyncio.sleep(0.7)
+
+
+async def line_trouble(stage: Stage, rnd: random.Random) -> None:
+    """R1, R2: on the serial line single answers later than the timeout, then bits that turn over."""
+    if stage.line is None:
+        return
+    async with stage.fault("rtu late", stage.plan.on_link(SERIAL)):
+        stage.line.delay = lambda _: 1.4 * TIMEOUT_S if rnd.random() < 0.3 else 0.0
+        await asyncio.sleep(8)
+        stage.line.delay = lambda _: 0.0
+        await asyncio.sleep(1)
+    stage.record.write("rtu", t=now_ms(), asked=len(stage.line.asked))
+    async with stage.fault("rtu bits", stage.plan.on_link(SERIAL)):
+        stage.line.garble = flips(stage.plan.seed, 2e-3)
+        await asyncio.sleep(6)
+        stage.line.garble = lambda data: data
+        await asyncio.sleep(0.5)
+
+
+async def unplugged(stage: Stage, rnd: random.Random) -> None:
+    """R4: the adapter is pulled out, and comes back as another terminal under its old name."""
+    if stage.line is None:
+        return
+    async with stage.fault("unplugged", stage.plan.on_link(SERIAL)):
+        await asyncio.to_thread(stage.line.unplug)
+        await asyncio.sleep(4)
+        await asyncio.to_thread(stage.line.replug)
 
 
 async def cut_link(stage: Stage, rnd: random.Random) -> None:

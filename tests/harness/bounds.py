@@ -75,6 +75,10 @@ def _hits(found: Evidence, name: str) -> int:
 
 HAPPENED: dict[str, Seen] = {
     "a late answer came after the timeout": lambda e: len(e.lines("late")),
+    "a late answer on the serial line": lambda e: len(e.lines("rtu")) and sum(
+        gap.reason == "timeout" and e.groups[gap.group]["device"].startswith("r") for gap in e.gaps),
+    "bits turned over on the serial line": lambda e: sum(gap.reason == "crc" for gap in e.gaps),
+    "the adapter unplugged": lambda e: sum(f["kind"] == "unplugged" for f in e.faults),
     "an answer came twice": lambda e: _kinds(e, "double"),
     "an answer was short": lambda e: _kinds(e, "short"),
     "a header was wrong by a bit": lambda e: _kinds(e, "flip"),

@@ -57,6 +57,15 @@ class Device:
         self.shown[index] = self._random.randrange(1, 50)
 
 
+def served(device: Device, record: Record, function: int, address: int, count: int) -> bytes | None:
+    """The registers a device gives, on record before they leave."""
+    words = device.words(function, address, count)
+    if words is not None:
+        counted = {"true": list(device.true)} if address < 108 and address + count > 100 else {}
+        record.write("truth", t=now_ms(), d=device.name, fc=function, a=address, c=count, w=words.hex(), **counted)
+    return words
+
+
 class Server:
     """The devices behind one address, honest to the byte; what goes wrong is the proxy's work."""
 
@@ -89,12 +98,8 @@ class Server:
             self._record.write("forbidden", t=now_ms(), link=self.link, function=function)
         if device is None:
             return None
-        words = device.words(function, address, count)
+        words = served(device, self._record, function, address, count)
         tid = tid if device.plan.tid == "honest" else 0
         if words is None:
             return struct.pack(">HHHBBB", tid, 0, 3, unit, function | 0x80, 2)
-        counted = {"true": list(device.true)} if address < 108 and address + count > 100 else {}
-        self._record.write(
-            "truth", t=now_ms(), d=device.name, fc=function, a=address, c=count, w=words.hex(), **counted
-        )
         return struct.pack(">HHHBBB", tid, 0, 3 + len(words), unit, function, len(words)) + words

@@ -146,9 +146,9 @@ class Evidence:
         return [(line["start"], line["end"]) for line in self.lines("stall")]
 
     @cached_property
-    def births(self) -> list[float]:
-        """When collectors were ready."""
-        return [line["t"] for line in self.lines("life")]
+    def serial(self) -> set[str]:
+        """The devices on a serial line."""
+        return {meter["name"] for meter in self.plan["meters"] if meter["link"] == "rs485"}
 
     @cached_property
     def downs(self) -> list[tuple[float, float]]:

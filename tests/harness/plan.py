@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 QUOTA = 10_000_000  # [bytes] where the store is nearly full at the start
+SERIAL, BAUD = "rs485", 57_600
 TIMEOUT_S = 0.4  # what the meters' profile allows an answer
 CADENCE_MS = {"power": 1000, "energy": 2000}
 
@@ -59,6 +60,7 @@ class Plan:
     meters: list[Meter]
     publishers: list[Publisher]
     links: dict[str, int] = field(default_factory=dict)  # link -> the port the collector uses
+    serial: str = ""  # the serial line's path
     mqtt_port: int = 0
     sink: str = ""
     metrics_port: int = 0
@@ -72,11 +74,12 @@ class Plan:
         (folder / "plan.json").write_text(json.dumps(body))
 
 
-def make_plan(seed: int, single: int, gateways: int, publishers: int) -> Plan:
-    """Meters alone on their links, four behind each gateway, publishers; one meter numbers its answers 0."""
+def make_plan(seed: int, single: int, gateways: int, publishers: int, serial: int = 0) -> Plan:
+    """Meters alone on their links, four behind each gateway, some on a serial line; one numbers its answers 0."""
     rnd = random.Random(seed)
     meters = [Meter(f"d{n}", f"l{n}", 1) for n in range(single)]
     meters += [Meter(f"g{g}u{u}", f"g{g}", u) for g in range(gateways) for u in range(1, 5)]
+    meters += [Meter(f"r{u}", SERIAL, u) for u in range(1, serial + 1)]
     for meter in meters:
         meter.start = [rnd.randrange(10**6, 10**9), rnd.randrange(10**13, 3 * 10**13), rnd.randrange(10**6, 10**9)]
     meters[1].tid = "zero"
@@ -93,6 +96,8 @@ def write_site(folder: Path, plan: Plan) -> Path:
     (folder / "profiles" / "h-plain.yaml").write_text(_json_profile("h-plain", stamped=False))
     every = "{power: 1s, energy: 2s}"
     links = [f"  - {{id: {name}, type: tcp, port: {port}}}" for name, port in plan.links.items()]
+    if plan.serial:
+        links.append(f"  - {{id: {SERIAL}, type: rtu, path: {plan.serial}, baud: {BAUD}}}")
     links.append(f"  - {{id: broker, type: mqtt, port: {plan.mqtt_port}, version: '5'}}")
     devices = [
         f"  - {{id: {m.name}, profile: h-meter, link: {m.link}, unit: {m.unit}, every: {every}}}" for m in plan.meters

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.harness import devices, diskimage, guard, publishers
+from tests.harness import devices, diskimage, guard, publishers, serial
 from tests.harness.chaos import Proxy
 from tests.harness.fakeflux import FakeFlux
-from tests.harness.plan import QUOTA, TIMEOUT_S, Plan, write_site
+from tests.harness.plan import QUOTA, SERIAL, TIMEOUT_S, Plan, write_site
 from tests.harness.ports import free_port
+from tests.harness.ptyrelay import PtyLine
 from tests.harness.record import Record, now_ms
 from tests.harness.subject import ROOT, Subject, figures
 from tests.harness.witness import Witness
@@ -37,6 +38,7 @@ class Stage:
         found = diskimage.mounted(folder / "disk.img", folder / "store") if image else "not asked for"
         self.disk_image, self.no_image = (None, found) if isinstance(found, str) else (found, "")
         self.witness = Witness(folder / "store")
+        self.line: PtyLine | None = None
         self.tasks: list[asyncio.Task[None]] = []
         self._mutant, self._base = mutant, 0
         self.resting = asyncio.Event()  # nobody looks into the store or expects the collector to live
@@ -44,6 +46,10 @@ class Stage:
     async def open(self) -> None:
         for link in dict.fromkeys(meter.link for meter in self.plan.meters):
             mine = [self.devices[name] for name in self.plan.on_link(link)]
+            if link == SERIAL:
+                self.line = serial.made(mine, self.record, self.folder / "rs485").__enter__()
+                self.plan.serial = str(self.folder / "rs485")
+                continue
             server = devices.Server(link, mine, self.record)
             self.servers.append(server)
             proxy = Proxy(link, await server.listen(), self.record, self.plan.seed, TIMEOUT_S)
@@ -163,6 +169,8 @@ class Stage:
         self.broker.kill()
         for one in (*self.servers, *self.proxies.values()):
             one.close()
+        if self.line is not None:
+            await asyncio.to_thread(self.line.__exit__)
         self._dump_sink()
         self.flux.stop()
         if self.disk_image is not None:

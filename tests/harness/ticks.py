@@ -12,12 +12,15 @@ CAUSES = {
     "reset": {"line_down", "bad_frame", "connect"}, "flip": {"bad_frame", "timeout", "exception"},
     "slice": {"timeout", "bad_frame"}, "short": {"bad_frame"}, "foreign": {"bad_frame"},
     "half": {"bad_frame", "line_down"}, "busy": {"exception"}, "stray": {"bad_frame", "line_down", "timeout"},
+    "rtu late": {"timeout", "bad_frame", "crc"}, "rtu bits": {"crc", "timeout", "bad_frame"},
+    "unplugged": {"connect", "line_down", "timeout"},
     "cut": {"connect", "line_down", "timeout"}, "full": {"store_full"}, "eio": {"store_full"},
     "frozen": {"scheduler_late", "overrun", "timeout"},
     "broker": {"broker_loss", "session_lost", "seq_hole"}, "poison": {"rejected", "seq_hole"},
 }  # fmt: skip
 RECOVERY_MS = {"cut": 32_000}
 SHARED = {"overrun", "line_down", "timeout", "scheduler_late", "connect"}
+TORN = {"bad_frame", "crc"}  # on a serial line a late or halting answer runs into the next one
 QUARTER_MS = 900_000
 START_MS = 3_000  # what it loads beside its first reads costs it a tick now and then
 
@@ -80,10 +83,11 @@ def gaps_are_true(found: Evidence) -> Check:
         start, end = gap.start_ms - offset, gap.end_ms - offset
         if _caused(found, gap, start, end):
             continue
-        if gap.reason in SHARED and found.stalled(start - 1_000, end + 1_000):
+        device = found.groups[gap.group]["device"]
+        slow = SHARED | (TORN if device in found.serial else set())
+        if gap.reason in slow and found.stalled(start - 1_000, end + 1_000):
             excused += gap.ticks
             continue
-        device = found.groups[gap.group]["device"]
         check.wrong.append(f"{device}: {gap.reason} x{gap.ticks} at {start:.0f} without a cause")
     total = sum(gap.ticks for gap in found.gaps)
     check.note = f"{total} gap ticks, {excused} of them while this computer stood still"
@@ -95,7 +99,7 @@ def _caused(found: Evidence, gap: Gap, start: float, end: float) -> bool:
     device = found.groups[gap.group]["device"]
     if gap.reason in DOWN:
         return gap.reason == "time_uncertain" or any(a - 1_500 <= end and start <= b + 1_500 for a, b in found.downs)
-    young = any(t - 500 <= end and start <= t + START_MS for t in found.births)
+    young = any(line["began"] <= end and start <= line["t"] + START_MS for line in found.lines("life"))
     if gap.reason in {"overrun", "scheduler_late"} and young:
         return True
     away = any(a - 2_000 <= end and start <= b + 5_000 for a, b in found.downs)
@@ -156,10 +160,13 @@ def alive_again(found: Evidence) -> Check:
         times[found.groups[poll.group]["device"]].append(poll.time_ms - found.offset(poll.epoch))
     end_ms = found.lines("death")[-1]["asked"]
     plain = {one["name"] for one in found.plan["publishers"] if one["plain"]}
+    said = {one["name"] for one in found.plan["publishers"]} - plain
+    hushed = max((line["t"] for line in found.lines("said")), default=0.0)  # when publishers fell silent for good
     for kind, targets, healed in _healings(found):
         limit = 2_000 + RECOVERY_MS.get(kind, 10_000)
         for device in set(targets) - _constant(found) - plain:
-            if healed + limit < end_ms and not any(healed < away <= healed + limit for away, _ in found.downs):
+            last = min(end_ms, hushed) if device in said else end_ms
+            if healed + limit < last and not any(healed < away <= healed + limit for away, _ in found.downs):
                 back = min((t for t in times[device] if t >= healed - 100), default=float("inf"))
                 check.need(back - healed <= limit, f"{device} silent for {back - healed:.0f} ms after {kind}")
     _fresh(found, check)

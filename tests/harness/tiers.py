@@ -16,6 +16,7 @@ class Tier:
     single: int  # meters alone on their links
     gateways: int  # of four meters each
     publishers: int
+    serial: int  # meters on one serial line
     acts: tuple[Act, ...]
     must: tuple[str, ...]
     drain_s: float = 90
@@ -29,24 +30,28 @@ _KILLED = ("a kill with uncommitted readings",)
 _GUARDED = ("a kill in the middle of a commit", "a power cut", "a write to a full disk")
 
 SMOKE = Tier(
-    16, 1, 8,
-    (acts.calm, acts.spoilt_answers, acts.busy_sink, acts.poison_lines, acts.kill, acts.power_cut, acts.full_disk,
+    16, 1, 8, 3,
+    (acts.calm, acts.spoilt_answers, acts.line_trouble, acts.busy_sink, acts.poison_lines, acts.kill, acts.power_cut,
+     acts.full_disk,
      acts.clock_back, acts.restart),
     ("a late answer came after the timeout", "an answer came twice", "an answer was short",
      "a header was wrong by a bit",
      "a busy database (429, 503)", "applied, and the answer lost", "a malformed line (400)", "a line in quarantine",
-     "a counter turned over", "the clock set back", "stopped in good order", *_KILLED),
+     "a counter turned over", "the clock set back", "stopped in good order",
+     "a late answer on the serial line", "bits turned over on the serial line", *_KILLED),
     guarded=_GUARDED,
 )  # fmt: skip
 
 CHAOS = Tier(
-    24, 3, 12,
-    (acts.calm, outages.over_the_end, acts.spoilt_answers, acts.late_answers, acts.cut_link, acts.busy_sink, acts.kill,
+    24, 3, 12, 4,
+    (acts.calm, outages.over_the_end, acts.spoilt_answers, acts.late_answers, acts.line_trouble,
+     acts.unplugged, acts.cut_link, acts.busy_sink, acts.kill,
      acts.poison_lines, acts.partial_write, outages.slow_sink, acts.power_cut, outages.dark, acts.clock_steps,
      acts.full_disk, outages.crowded, acts.sync_fails, acts.slow_disk, acts.broker_dies, acts.poison_messages,
      acts.resets, outages.frozen, outages.reloads, acts.stop_and_kill, outages.sink_away, outages.rolled_back,
      acts.portal, acts.restart, acts.no_bucket, acts.calm),
-    (*SMOKE.must, "a link was cut", "a partial write (422)", "a captive portal (200)", "no bucket (404)",
+    (*SMOKE.must, "a link was cut", "the adapter unplugged", "a partial write (422)",
+     "a captive portal (200)", "no bucket (404)",
      "the broker forgot our session", "a message refused", "a counter began again", "killed while stopping",
      "a counter turned over while nobody looked", "the process frozen", "told to reload",
      "readings sent again after a roll-back", "old readings thinned"),
@@ -84,7 +89,7 @@ def mutant_tier(name: str) -> Tier:
     every = tuple(dict.fromkeys(act for some, _ in MUTANTS.values() for act in some))
     sound = name == SOUND
     crowded = sound or name == "trim_only_when_full"
-    return Tier(6, 1, 8, every if sound else MUTANTS[name][0], (), drain_s=75 if sound else 20, crowded=crowded)
+    return Tier(6, 1, 8, 0, every if sound else MUTANTS[name][0], (), drain_s=75 if sound else 20, crowded=crowded)
 
 
 def order(tier: Tier, seed: int) -> Iterator[Act]:
