@@ -16,8 +16,7 @@ from collector.link import ModbusLink, wind_down
 from collector.notify import Pulse
 from collector.pending import BORN_MS, HOLD_S, Held, Span, cadence_only, commit_span, is_set
 from collector.plausible import Silence
-from collector.protocols.line import LineGate
-from collector.protocols.modbus import Gate
+from collector.protocols.gate import Asks
 from collector.protocols.mqtt import MqttSession
 from collector.refusal import Learned
 from collector.replanning import joined, load_known, replanned, save_known
@@ -41,7 +40,7 @@ class Collector:
         self._known: tuple[Learned, ...] = ()
         self._learning: set[asyncio.Task[None]] = set()
         self._committer, self._name = committer, name
-        self._gates: dict[Line, Gate | LineGate] = {}
+        self._gates: dict[Line, Asks] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._links: list[ModbusLink] = []
         self._sessions: list[MqttSession] = []

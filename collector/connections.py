@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from collector.protocols.gate import Asks
 from collector.protocols.line import LineGate
 from collector.protocols.modbus import Gate
+from collector.protocols.numberless import NumberlessGate
 from collector.protocols.settings import Settings
 from collector.wiring import WiredLink
 
@@ -28,11 +30,13 @@ def line_of(wired: WiredLink) -> Line:
     return Line(wired.link.id, wired.link.serial, wired.settings, wired.connect_delay_s)
 
 
-def gate_of(line: Line) -> Gate | LineGate:
+def gate_of(line: Line) -> Asks:
     """What asks through a connection."""
     if line.serial:
         return LineGate(line.settings, connect_delay_s=line.connect_delay_s)
-    return Gate(line.settings.host, line.settings.port, connect_delay_s=line.connect_delay_s)
+    settings = line.settings
+    gate = Gate(settings.host, settings.port, connect_delay_s=line.connect_delay_s, numbered=settings.numbered)
+    return gate if settings.numbered else NumberlessGate(gate)
 
 
 def at_work(links: Iterable[WiredLink]) -> tuple[WiredLink, ...]:

@@ -9,9 +9,7 @@ import structlog
 from collector.clock import EpochClock
 from collector.feed import Cause, Feed
 from collector.notify import Pulse
-from collector.protocols.gate import NoAnswerError, NoLineError, Request
-from collector.protocols.line import LineGate
-from collector.protocols.modbus import Gate
+from collector.protocols.gate import Asks, NoAnswerError, NoLineError, Request
 from collector.refusal import PATIENCE, REFUSALS, Inquiry, Learned
 from collector.schedule import (
     ADAPTER_WAIT_MS,
@@ -44,7 +42,7 @@ class ModbusLink:
         self,
         wired: WiredLink,
         units: list[Unit],
-        gate: Gate | LineGate,
+        gate: Asks,
         clock: EpochClock,
         learned: Callable[[Learned], None] = lambda _learned: None,
     ) -> None:

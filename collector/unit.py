@@ -6,9 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from collector.feed import Cause, Feed
-from collector.protocols.gate import NoAnswerError, Request
-from collector.protocols.line import LineGate
-from collector.protocols.modbus import Gate
+from collector.protocols.gate import Asks, NoAnswerError, Request
 from collector.refusal import Inquiry
 from collector.schedule import QUARTER_MS, Patience
 from collector.sleep import is_silence, may_be_dark, powers_of, produced_nothing
@@ -75,7 +73,7 @@ def _requests(unit: int, wired: WiredGroup) -> tuple[Request, ...]:
     return tuple(Request(unit, block.function, block.address, block.count) for block in wired.group.blocks)
 
 
-async def firmware_of(unit: Unit, gate: Gate | LineGate) -> str:
+async def firmware_of(unit: Unit, gate: Asks) -> str:
     """What the device says its firmware is; empty where its model does not tell."""
     for plate in unit.wired.profile.nameplate:
         if plate.name == "firmware":

@@ -103,7 +103,8 @@ class WiredLink:
         link = self.link
         if link.type == "rtu":
             return Settings(link.path, "", 0, link.baud or DEFAULT_BAUD, link.parity, link.stop_bits)
-        return Settings("", link.host, link.port, link.baud or DEFAULT_BAUD, link.parity, link.stop_bits)
+        numbered = link.transaction_ids == "honest"
+        return Settings("", link.host, link.port, link.baud or DEFAULT_BAUD, link.parity, link.stop_bits, numbered)
 
     @property
     def connect_delay_s(self) -> float:

@@ -81,6 +81,7 @@ class Link(Strict):
     baud: int | None = Field(default=None, ge=300, le=1_000_000)  # of a serial line, also of one behind a gateway
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
+    transaction_ids: Literal["honest", "constant"] = "honest"  # of tcp: constant where answers do not carry them
     timeout: Duration = 1000
     connect_delay: Duration | None = None
     version: Literal["3.1.1", "5"] = "3.1.1"

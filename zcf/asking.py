@@ -13,9 +13,7 @@ from collector.connections import Line, gate_of, line_of
 from collector.fields import Field, wired
 from collector.planner import plan
 from collector.profile import DeviceProfile, all_profiles
-from collector.protocols.gate import IDENTIFY, NoAnswerError, Request
-from collector.protocols.line import LineGate
-from collector.protocols.modbus import Gate
+from collector.protocols.gate import IDENTIFY, Asks, NoAnswerError, Request
 from collector.protocols.settings import Settings
 from collector.registers import Decoder
 from collector.wiring import WiredDevice, WiredLink, wire_site
@@ -35,7 +33,7 @@ SUNSPEC_AT = (40_000, 50_000, 0)
 class Asker:
     """A gate that asks no faster than it may."""
 
-    gate: Gate | LineGate
+    gate: Asks
     timeout_s: float
 
     async def ask(self, request: Request) -> bytes:

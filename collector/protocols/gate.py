@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from metering.reading import GapReason
 
@@ -56,6 +56,41 @@ class Request:
         if self.function in READ_WORDS:
             return 3 + 2 * self.count
         return 3 + (self.count + 7) // 8 if self.function in READ_BITS else None
+
+
+class Asks(Protocol):
+    """A way to a link's devices."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while the next request needs no opening."""
+        ...
+
+    @property
+    def opened(self) -> int:
+        """How often it was opened."""
+        ...
+
+    @property
+    def asked_at(self) -> float:
+        """When the last request left, on the loop's clock [s]."""
+        ...
+
+    def airtime_s(self, request: Request) -> float:
+        """How long a request and its answer are under way, beside the time the device takes [s]."""
+        ...
+
+    async def open_if_possible(self) -> None:
+        """Open ahead of the next request."""
+        ...
+
+    async def execute(self, request: Request, timeout_s: float) -> bytes:
+        """The data of the one valid answer; NoAnswerError otherwise."""
+        ...
+
+    def close(self) -> None:
+        """Close; the next request opens again."""
+        ...
 
 
 class Verdict(NamedTuple):

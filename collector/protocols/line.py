@@ -28,7 +28,7 @@ _OVERDUE_S = 2.0  # where no other length can be asked for, an old answer is giv
 _DEBT_S = 30.0  # an answer that has not come after so long never comes
 _TELL_S = 60.0
 
-_Kind = tuple[int, int | None]  # (function, length): all that tells one answer of a unit from another
+Kind = tuple[int, int | None]  # (function, length): all that tells one answer of a unit from another
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class _Standing:
     """What a unit is known for."""
 
     longest_s: float = 0.0  # its longest answer time, late ones too
-    owes: dict[_Kind, float] = field(default_factory=dict)  # answers that may still come; when each was asked for
+    owes: dict[Kind, float] = field(default_factory=dict)  # answers that may still come; when each was asked for
     before: bytes = b""  # its last answer, which some converters send twice
     said: dict[Request, bytes] = field(default_factory=dict)  # its last answer to each question
 
@@ -79,7 +79,7 @@ class LineGate:
             wire = await self._ready()
             await self._fall_silent(wire)
             standing.owes = {kind: at for kind, at in standing.owes.items() if _now() - at < _DEBT_S}
-            if _kind(request) in standing.owes:
+            if kind_of(request) in standing.owes:
                 await self._settle(wire, request, standing, timeout_s)
             return await self._ask(wire, request, standing, timeout_s)
 
@@ -120,7 +120,7 @@ class LineGate:
 
     async def _settle(self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float) -> None:
         """Ask for something of another length first: whatever comes of an older request fails the count check."""
-        probe = next((one for one in _probes(request) if _kind(one) not in standing.owes), None)
+        probe = next((one for one in probes(request) if kind_of(one) not in standing.owes), None)
         if probe is None:
             if _now() - max(standing.owes.values()) < _OVERDUE_S + standing.longest_s:
                 raise NoAnswerError(GapReason.TIMEOUT, "an answer that was given up may still come")
@@ -128,7 +128,7 @@ class LineGate:
             return
         with suppress(NoAnswerError):
             await self._ask(wire, probe, standing, timeout_s)
-        if _kind(request) in standing.owes:
+        if kind_of(request) in standing.owes:
             raise NoAnswerError(GapReason.TIMEOUT, "still no answer after one that came late or not at all")
         await self._fall_silent(wire)
 
@@ -139,7 +139,7 @@ class LineGate:
             verdict = await self._listen(wire, request, standing, timeout_s)
         except BaseException:
             wire.dirty = True
-            standing.owes[_kind(request)] = self.asked_at
+            standing.owes[kind_of(request)] = self.asked_at
             raise
         self._answered(wire, request, standing, verdict)
         if verdict.refusal is not None:
@@ -153,7 +153,7 @@ class LineGate:
         if standing.owes and not verdict.clean:
             self._late(request.unit, self._heard_at - min(standing.owes.values()))
         refused = verdict.refusal is not None
-        standing.owes = {_kind(request): _now()} if refused and standing.owes else {}
+        standing.owes = {kind_of(request): _now()} if refused and standing.owes else {}
         standing.before = standing.said[request] = verdict.frame
         wire.dirty = not verdict.clean
         if wire.dirty:
@@ -226,11 +226,12 @@ class LineGate:
             self._log.warning(event, **facts)
 
 
-def _kind(request: Request) -> _Kind:
+def kind_of(request: Request) -> Kind:
+    """What tells its answer from others of the unit."""
     return (request.function, request.length)
 
 
-def _probes(request: Request) -> Iterator[Request]:
+def probes(request: Request) -> Iterator[Request]:
     """Requests of the same registers whose answers have other lengths."""
     step, most = (1, request.count) if request.function in READ_WORDS else (8, request.count)
     counts = [*range(most - step, 0, -step), most + step]

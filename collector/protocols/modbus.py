@@ -22,9 +22,16 @@ class Gate:
     """The one way to a link's devices: asks reads, answers with the bytes asked for or says why there are none."""
 
     def __init__(
-        self, host: str, port: int, *, connect_delay_s: float = 0.0, connect_timeout_s: float = _CONNECT_S
+        self,
+        host: str,
+        port: int,
+        *,
+        connect_delay_s: float = 0.0,
+        connect_timeout_s: float = _CONNECT_S,
+        numbered: bool = True,
     ) -> None:
-        self._host, self._port = host, port
+        """`numbered` devices answer with the number of the request; others need a NumberlessGate around this one."""
+        self._host, self._port, self._numbered = host, port, numbered
         self._delay_s, self._timeout_s = connect_delay_s, connect_timeout_s
         self._wire: _Wire | None = None
         self._lock = asyncio.Lock()
@@ -74,7 +81,7 @@ class Gate:
         if self._wire is not None and self._wire.usable:
             return self._wire
         self.close()
-        wire = _Wire(self._host, self._port)
+        wire = _Wire(self._host, self._port, numbered=self._numbered)
         try:
             await wire.open(self._timeout_s)
             self._wire = wire
@@ -96,7 +103,8 @@ class Gate:
 class _Wire:
     """One TCP connection; the first odd byte, timeout or broken-off request spoils it for good."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, numbered: bool) -> None:
+        self._numbered = numbered
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong here is said once, as a gap
         self._client = AsyncModbusTcpClient(host, port=port, retries=0, reconnect_delay=0, trace_connect=self._moved)
         self._client.ctx.framer = TcpFramer(self._received)
@@ -161,7 +169,11 @@ class _Wire:
             self.spoil("bytes that nobody asked for")
             return len(buffer)
         self._begun = True
-        verdict = judge(*self._asked, buffer, self._before)
+        request, tid = self._asked
+        if self._numbered:
+            verdict = judge(request, tid, buffer, self._before)
+        else:
+            verdict = judge(request, int.from_bytes(buffer[:2], "big"), buffer) if len(buffer) > 1 else None
         if verdict is None:
             return 0
         self._settle(self._answer, verdict)

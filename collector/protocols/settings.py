@@ -12,6 +12,7 @@ class Settings(NamedTuple):
     baud: int = 9600
     parity: str = "N"
     stop_bits: int = 1
+    numbered: bool = True  # Modbus TCP: answers carry the transaction id of their request
 
     @property
     def remote(self) -> bool:
