@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector import link
+from collector import unit
 from collector.sleep import is_silence, may_be_dark, produced_nothing
 from metering.period import to_ms
 from metering.reading import GapReason
@@ -42,7 +42,7 @@ def test_production_is_not_nothing() -> None:
 
 async def silenced(folder: Path, monkeypatch: pytest.MonkeyPatch, *, dark: bool, idle: bool) -> ReadingsReader:
     """An inverter that answers for a while and then no more."""
-    monkeypatch.setattr(link, "may_be_dark", lambda _ms, _zone: dark)
+    monkeypatch.setattr(unit, "may_be_dark", lambda _ms, _zone: dark)
     if idle:
         monkeypatch.setattr("collector.sleep.IDLE_KW", 10.0)  # the double always shows 1.01 kW
     async with device() as plant:
