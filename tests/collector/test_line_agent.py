@@ -30,7 +30,7 @@ def site(folder: Path, units: tuple[int, ...], every: str, timeout_s: float = 0.
 
 
 async def with_a_dead_unit(folder: Path, times: int) -> tuple[Counter[str], int]:
-    """Eight units, the third of them dead: the ticks each lost once that was known; how often the dead one was asked."""
+    """Eight units, the third dead: the ticks each lost once that was known, and how often the dead one was asked."""
     with line(folder, (1, 2, 4, 5, 6, 7, 8)) as bus:
         config = site(folder, tuple(range(1, 9)), "{power: 1s, energy: 10s}")
         reader = ReadingsReader(config.store_dir)
