@@ -124,6 +124,7 @@ backup() { # FILE
     trap "rm -rf '$work'" EXIT
     mkdir "$work/store" "$work/etc"
     python3 -c "$COPY" "$store" "$work/store" || fail "the store was not copied"
+    if [[ -d $store/entries ]]; then find "$store/entries" -maxdepth 1 -name 'audit*.jsonl' -exec cp -t "$work/store/entries" {} +; fi
     tar -C "$etc" --exclude=./secrets -cf - . | tar -C "$work/etc" -xf -
     (cd "$work" && find store etc -type f -exec sha256sum {} + >SHA256SUMS)
     tar -C "$work" -czf "$1.new" .
@@ -150,8 +151,8 @@ restore() { # FILE
     cp -a "$etc" "$aside/etc"
     folders
     for unit in readings results entries; do
-        if [[ -d $work/store/$unit ]]; then cp "$work/store/$unit/"*.db "$store/$unit/"; fi
-        chmod 0640 "$store/$unit/"*.db 2>/dev/null || true
+        if [[ -d $work/store/$unit ]]; then cp "$work/store/$unit/"* "$store/$unit/"; fi
+        chmod 0640 "$store/$unit/"* 2>/dev/null || true
         if for_real; then chown -R --reference="$store/$unit" "$store/$unit"; fi
     done
     cp -r "$work/etc/." "$etc/"

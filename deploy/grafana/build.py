@@ -12,11 +12,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from queries import FLEET, gauge, latest, marks, number, points_seen, risen, role, silence, total
+from queries import (
+    FLEET,
+    emitted,
+    gauge,
+    judged,
+    latest,
+    marks,
+    number,
+    points_seen,
+    risen,
+    role,
+    settled,
+    silence,
+    total,
+)
 
 HERE = Path(__file__).resolve().parent
 TOKENS = HERE.parents[1] / "analytics" / "web" / "css" / "tokens.css"
 READINGS = {"type": "influxdb", "uid": "zcf-readings"}
+RESULTS = {"type": "influxdb", "uid": "zcf-results"}
 EXPRESSION = {"type": "__expr__", "uid": "__expr__"}
 SCHEMA_VERSION = 39  # Grafana 10.4 and later read it and migrate it themselves
 
@@ -89,6 +104,21 @@ def rows(query: str, alias: str = "$tag_point") -> Panel:
     return target(query, alias=alias, form="table")
 
 
+def of_results(found: Panel) -> Panel:
+    """The same panel asked of the bucket that analytics writes."""
+    targets = [{**one, "datasource": RESULTS} for one in found["targets"]]
+    return found | {"datasource": RESULTS, "targets": targets}
+
+
+def emissions(title: str, zh: str, scope2: str) -> Panel:
+    """The tonnes of each day by scope, stacked: gross, nothing netted."""
+    queries = target(emitted("scope1_kg"), "A", "scope 1"), target(emitted(scope2), "B", "scope 2")
+    shades = [shade("A", "gas"), shade("B", "grid")]
+    found = of_results(bars(title, zh, "suffix: tCO2", "gas", *queries, overrides=shades))
+    found["fieldConfig"]["defaults"]["custom"]["stacking"] = {"mode": "normal", "group": "A"}
+    return found
+
+
 def shade(ref: str, colour: str) -> Panel:
     """A carrier's colour for the series of one query."""
     colour_of = {"id": "color", "value": {"mode": "shades", "fixedColor": COLOURS[colour]}}
@@ -136,15 +166,21 @@ def overview() -> Iterator[Panel]:
     yield lines("Heat", "供热功率", "kwatt", "heat", gauge("heat_power"))
 
 
-CARBON_NOTE = """Amounts measured, from which emissions are reckoned. **No tCO2 stands here**: factors, scopes and meter
-exchanges are the business of `zcf balance` and the live page, and their results are not published to InfluxDB yet.
-A difference of counters is not settled energy: a meter exchange or a reset within the range is left out here."""
+CARBON_NOTE = """tCO2 by scope, location-based (LB) and market-based (MB), gross: offsets, certificates and export are
+never netted. They and the settled energy come from the bucket `results`, which analytics writes. The amounts below them
+are differences of counters: a meter exchange or a reset within the range is left out there."""
 
 
 def carbon() -> Iterator[Panel]:
-    """Activity data a day: what the carbon balance rests on, as far as readings alone can tell."""
-    zh = "此处仅为活动数据；碳排放结果尚未发布到 InfluxDB，请看实时页面或 zcf balance"
-    yield note("What this is", zh, CARBON_NOTE)
+    """Carbon a day by scope out of the published results, and the activity data it rests on."""
+    yield note("What this is", "碳排放与结算电量来自 results 库；其余为计数器之差", CARBON_NOTE)
+    yield emissions("Emissions a day, LB", "每日排放（基于位置），范围一与范围二，不抵扣", "scope2_lb_kg")
+    yield emissions("Emissions a day, MB", "每日排放（基于市场），范围一与范围二，不抵扣", "scope2_mb_kg")
+    zh = "结算后的每小时下网电量：换表与缺口已按分录处理"
+    hourly = bars("Settled grid import an hour", zh, "kwatth", "grid", settled("active_energy_import", role("grid")))
+    yield of_results(hourly)
+    zh = "指标判定：0 不满足，1 满足，2 无法判定；及数值与阈值"
+    yield of_results(table("Verdicts", zh, "none", rows(judged(), "$tag_criterion")))
     grid, made = role("grid"), role("generation")
     bought, sold = (risen(f"active_energy_{way}", "1d", grid) for way in ("import", "export"))
     yield bars("Grid import a day", "每日下网电量（范围二）", "kwatth", "grid", bought)
@@ -228,7 +264,7 @@ def fleet() -> Iterator[Panel]:
 
 BOARDS = {
     "overview": ("Overview", overview, "now-24h"),
-    "carbon": ("Carbon: activity data", carbon, "now-30d"),
+    "carbon": ("Carbon", carbon, "now-30d"),
     "pv": ("PV and storage", pv, "now-24h"),
     "compressors": ("Compressors", compressors, "now-24h"),
     "quality": ("Data quality", quality, "now-6h"),

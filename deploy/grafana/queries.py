@@ -52,6 +52,24 @@ def points_seen() -> str:
     return f'SELECT count("seen") FROM ({inner}) WHERE $timeFilter GROUP BY "site"'
 
 
+def emitted(field: str) -> str:
+    """What was emitted each day [tCO2], out of the results; a day is one point, written anew as it goes on."""
+    gas = "\"gas\" = 'co2_only'"
+    where = f"{_where(gas, SITE)} GROUP BY time(1d) fill(none) tz('${{tz}}')"
+    return f'SELECT sum("{field}") / 1000 FROM "carbon" {where}'
+
+
+def settled(field: str, where: str) -> str:
+    """Settled energy an hour at each metering point."""
+    return f'SELECT sum("{field}") FROM "energy" {_where(where, SITE)} {_by("1h")} fill(none)'
+
+
+def judged() -> str:
+    """The last verdict of each criterion, with its value and threshold."""
+    last = ", ".join(f'last("{field}") AS "{field}"' for field in ("outcome", "value", "threshold"))
+    return f'SELECT {last} FROM "verdict" {_where("", SITE)} GROUP BY "standard", "criterion"'
+
+
 def _where(where: str, scope: str) -> str:
     return " AND ".join(["WHERE " + scope, *([where] if where else []), "$timeFilter"])
 

@@ -86,6 +86,7 @@ def test_analytics_cannot_write_readings_and_each_token_goes_to_one_service():
                 holders.setdefault(volume.split(":")[0], []).append(name)
     assert holders == {
         "token-grafana-readings": ["grafana"], "token-grafana-results": ["grafana"], "token-collector": ["collector"],
+        "token-analytics": ["analytics"],
     }  # fmt: skip
 
 

@@ -10,11 +10,14 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from analytics.result_lines import carbon_line, energy_lines, verdict_lines
 from collector.line_protocol import GroupLines
 from collector.wiring import wire_site
 from metering.quantity import QUANTITIES, Kind, quantity
@@ -37,7 +40,7 @@ BOARD_KEYS = {
 }  # fmt: skip
 UNITS = {
     "kwatt", "kwatth", "m3/h", "m3", "celsius", "pressurebar", "amp", "hertz", "h", "percent", "s", "none",
-    "suffix: GJ", "suffix: W/m²", "suffix: kW/(m³/min)",
+    "suffix: GJ", "suffix: tCO2", "suffix: W/m²", "suffix: kW/(m³/min)",
 }  # fmt: skip
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -48,12 +51,12 @@ def panels() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, panel
 
 
-def queries() -> list[tuple[str, str, str]]:
+def queries(source: str = "zcf-readings") -> list[tuple[str, str, str]]:
     return [
         (name, f"{panel['title']} {target['refId']}", target["query"])
         for name, panel in panels()
         for target in panel.get("targets", [])
-        if target["datasource"]["uid"] == "zcf-readings"
+        if target["datasource"]["uid"] == source
     ]
 
 
@@ -108,11 +111,13 @@ def test_every_panel_says_what_it_shows_in_both_languages_with_a_unit_and_our_da
             assert "targets" not in panel
             continue
         assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, where
-        assert panel["datasource"] == {"type": "influxdb", "uid": "zcf-readings"}
+        assert panel["datasource"]["type"] == "influxdb"
+        source = panel["datasource"]["uid"]
+        assert source in {"zcf-readings", "zcf-results"}
         references = [target["refId"] for target in panel["targets"]]
         assert len(set(references)) == len(references) > 0
         for target in panel["targets"]:
-            assert target["datasource"]["uid"] in {"zcf-readings", "__expr__"}, where
+            assert target["datasource"]["uid"] in {source, "__expr__"}, where
 
 
 def test_titles_are_unique_on_a_dashboard():
@@ -207,11 +212,46 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         address = f"{url}/api/v2/write?bucket=readings&org=zcf&precision=ms"
         with urllib.request.urlopen(urllib.request.Request(address, body, {"Content-Encoding": "gzip"})) as answer:
             assert answer.status == 204
+        body = gzip.compress("\n".join(result_lines()).encode())
+        address = address.replace("bucket=readings", "bucket=results")
+        made = urllib.parse.urlencode({"q": "CREATE DATABASE results"}).encode()
+        urllib.request.urlopen(url + "/query", made).close()
+        with urllib.request.urlopen(urllib.request.Request(address, body, {"Content-Encoding": "gzip"})) as answer:
+            assert answer.status == 204
         yield url
 
 
-def asked(url: str, query: str) -> dict[str, Any]:
-    words = {"q": query, "db": "readings", "epoch": "ms"}
+@pytest.mark.needs_program("influxd")
+def test_every_query_of_the_results_returns_what_was_published(server: str):
+    found = {title: asked(server, filled_in(query), "results") for _, title, query in queries("zcf-results")}
+    values = {title: [row[1:] for s in answer["series"] for row in s["values"]] for title, answer in found.items()}
+    assert values["Emissions a day, LB A"] == [[0.5]]
+    assert values["Emissions a day, LB B"] == [[2.0]]
+    assert values["Emissions a day, MB B"] == [[1.5]]
+    assert set(map(tuple, values["Settled grid import an hour A"])) == {(100.0,)}
+    assert sorted(values["Verdicts A"]) == [[1, 92.5, 90.0], [2, None, 50.0]]
+    assert all(values.values())
+    assert len(values) == 6
+
+
+def result_lines() -> list[str]:
+    """Two days of results, as analytics publishes them."""
+    starts = np.arange(START_MS, END_MS, 900_000)
+    rows = SimpleNamespace(
+        start_ms=starts, energy=np.full(len(starts), 25_000_000), placed=starts * 0, flags=(starts * 0).astype(np.uint8)
+    )
+    sums = SimpleNamespace(scope1=500.0, scope2_location=2_000.0, scope2_market=1_500.0, gross_location=2_500.0,
+                           gross_market=2_000.0)  # fmt: skip
+    verdicts = [{"id": "a", "outcome": "MET", "value": 92.5, "threshold": 90.0},
+                {"id": "b", "outcome": "UNDETERMINED", "value": None, "threshold": 50.0}]  # fmt: skip
+    site, midnight = SITE.site, START_MS + 16 * 3_600_000  # in Shanghai
+    carbon = [carbon_line(site.id, gas, sums, midnight) for gas in ("co2_only", "co2e")]
+    energy = energy_lines(site, ("grid", "active_energy_import"), rows)
+    return [*energy, *carbon, *verdict_lines(site.id, "works_standard", verdicts, midnight)]
+
+
+def asked(url: str, query: str, bucket: str = "readings") -> dict[str, Any]:
+    words = {"q": query, "db": bucket, "epoch": "ms"}
     with urllib.request.urlopen(url + "/query", urllib.parse.urlencode(words).encode()) as answer:
         return json.load(answer)["results"][0]
 
