@@ -18,4 +18,4 @@ export function cheapest(verdicts) {
 
 export const money = (amount) => (typeof amount === "number" ? t(amount < 0 ? "steps.saves" : "steps.costs", { amount: three(Math.abs(amount)) }) : "");
 
-export const stepLine = (verdict, step) => [h("span", null, named(step.name, step.measure)), " ", figure(step.amount, step.unit), money(step.cost_per_year) && h("span", { class: "faint" }, ` · ${money(step.cost_per_year)}`), verdict && h("span", { class: "faint" }, ` → ${named(verdict.name, verdict.id)}`)];
+export const stepLine = (verdict, step) => [h("span", null, named(step.name, step.measure)), ": ", figure(step.amount, step.unit), money(step.cost_per_year) && h("span", { class: "faint" }, ` · ${money(step.cost_per_year)}`), verdict && h("span", { class: "faint" }, ` → ${named(verdict.name, verdict.id)}`)];
