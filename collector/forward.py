@@ -25,6 +25,7 @@ from metering.store.readings_reader import ReadingsReader
 
 LANE: Final = "readings"  # one name for live and backlog, so that their ranges join and the table stays small
 IDLE_S: Final = 1.0
+TELL_S: Final = 60.0  # each state at most so often
 LONGEST_S: Final = 60.0  # a send is broken off well before
 TRIES: Final = 3  # after so many refusals every bad line of a batch is set aside, however many there are
 
@@ -56,6 +57,7 @@ class Forwarder:
         self._back_off = BackOff()
         self._refused: dict[int, tuple[int, float]] = {}  # first seq of a batch -> tries, not again before [s]
         self.state, self._why = "starting", ""
+        self._told_s: dict[str, float] = {}  # when each state was logged
         self.delivered = self.quarantined = 0  # [polls], [lines] since the start
         self._turns = 0
         self._resting = True
@@ -176,6 +178,10 @@ class Forwarder:
             return
         self.state = state
         self._why = "" if answer is None else f"{answer.status} {answer.detail}"
+        now_s = self._monotonic()
+        if now_s - self._told_s.get(state, -TELL_S) < TELL_S:
+            return  # a line that comes and goes must not fill the log
+        self._told_s[state] = now_s
         if answer is None:
             log.info("forward", state=state, sink=self._sink.name)
         else:

@@ -28,6 +28,7 @@ _KEEPALIVE_S = 30
 _QUEUE_S = 30  # so long after a connection, messages may come out of the broker's queue
 _SESSION_S = 7 * 86_400  # how long an MQTT 5 broker keeps our session; with 3.1.1 its own setting counts
 _RECONNECT_S = (1, 30)
+_TELL_MS = 60_000  # a topic's messages that fail are logged at most so often
 _SHORT_S = 10  # a connection that ends sooner is taken for a fight with another client of our name
 _FIGHT = 3  # such connections in a row, and then we come back seldom
 _PEACE_S = (60, 300)
@@ -54,6 +55,7 @@ class MqttSession:
         self._lost_ms: int | None = None
         self._closing = False
         self._refused: dict[str, str] = {}  # what the broker will not let us do, and why
+        self._told_ms: dict[str, int] = {}  # when a topic's failure was logged
         self._short = 0  # connections in a row that ended at once
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{link.id}", daemon=True)
 
@@ -184,7 +186,9 @@ class MqttSession:
         try:
             inbox.take(bytes(message.payload), now_ms, done, repeated=message.dup, queued=queued)
         except Exception as error:  # noqa: BLE001 - one message must not end the session, nor come back for ever
-            self._log.exception("message_failed", topic=message.topic)
+            if now_ms - self._told_ms.get(message.topic, -_TELL_MS) >= _TELL_MS:
+                self._told_ms[message.topic] = now_ms
+                self._log.exception("message_failed", topic=message.topic)
             inbox.reject(now_ms, f"{type(error).__name__} while reading it", done, bytes(message.payload))
 
     def _acknowledge(self, connection: int, mid: int, qos: int) -> None:

@@ -191,6 +191,18 @@ def test_t_after_a_restart_one_poison_line_in_the_first_batch_costs_itself_alone
     assert rig.forwarder.pending() == 0
 
 
+def test_p11_a_sink_that_comes_and_goes_does_not_fill_the_log(rig: Rig) -> None:
+    with capture_logs() as logs:
+        for _ in range(60):
+            rig.flux.faults.append(Fault(503))
+            rig.sample.add(2)
+            rig.step()
+            rig.step()
+    told = [entry["state"] for entry in logs if entry["event"] == "forward"]
+    assert {"waiting", "delivering"} == set(told)
+    assert len(told) <= 2 * (2 + 60 * 2 // 60)
+
+
 def test_t10_the_server_is_gone_for_a_while(rig: Rig) -> None:
     rig.step()
     rig.flux.stop()
