@@ -53,6 +53,7 @@ async def rolled_back(stage: Stage, rnd: random.Random) -> None:
     async with stage.fault("rolled"):
         await stage.delivering()
         await asyncio.to_thread(stage.flux.roll_back, 12)
+        await asyncio.sleep(65)  # what is minutes old is compared; the newest may still be on its way
         words = [sys.executable, "-P", "-m", "zcf", "resync", str(stage.subject.site), "--json"]
         tokens = {"ZCF_INFLUX_TOKEN": stage.flux.write_token, "ZCF_INFLUX_READ_TOKEN": stage.flux.read_token}
         environment = {**os.environ, **tokens, "PYTHONPATH": str(ROOT)}
