@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 NEAR_TERM = "sbti_near_term"
 DAY_MS = 86_400_000
+UNKNOWN = Sentence("该月数据不完整，不作判断。", "A part of the month is not known: nothing is said about it.")
 
 
 def progress(service: "FactoryService", number: int | None = None) -> Document:
@@ -44,12 +45,20 @@ def _rate(standard: Standard) -> float:
 
 def _months(service: "FactoryService", year: int, today: date) -> Iterator[Month]:
     zone = service.config.zone
-    whole = calendar.year(year, zone)
+    whole, first_ms = calendar.year(year, zone), service.scored().period.start_ms
+    young = first_ms > service.clock() - 360 * DAY_MS  # readings began within the last twelve months, none are older
     for number in range(1, 13):
+        span = calendar.month(year, number, zone)
         if date(year, number, 1) > today:
             return
-        found = service.account(f"{year}-{number:02}")
-        yield _month(found, whole, service.clock())
+        if young and span.end_ms <= first_ms:  # nothing to be added up
+            yield Month(span.label, 0.0, _days(whole), None, UNKNOWN)
+        else:
+            yield _month(service.account(span.label), whole, service.clock())
+
+
+def _days(whole: Period) -> int:
+    return round((whole.end_ms - whole.start_ms) / DAY_MS)
 
 
 def _month(found: "Account", whole: Period, now_ms: int) -> Month:
@@ -57,14 +66,13 @@ def _month(found: "Account", whole: Period, now_ms: int) -> Month:
     span, flows = found.period, found.flows
     end_ms = span.end_ms if span.end_ms <= now_ms else found.settled_until_ms or 0
     due = flows.start_ms < end_ms
-    year_days = round((whole.end_ms - whole.start_ms) / DAY_MS)
+    year_days = _days(whole)
     metered = {point for point, _ in flows.series}
     silent = [f for f in found.balance.faults if f.incomplete and f.point not in metered]
     gaps = [bool((due & ~flow.known).any()) for flow in (flows.consumption, *(a.flow for a in flows.activities))]
     days = float(due.sum()) / 96
     if silent or any(gaps) or not due.any():
-        why = Sentence("该月数据不完整，不作判断。", "A part of the month is not known: nothing is said about it.")
-        return Month(span.label, days, year_days, None, silent[0].sentence if silent and due.any() else why)
+        return Month(span.label, days, year_days, None, silent[0].sentence if silent and due.any() else UNKNOWN)
     return Month(span.label, days, year_days, found.balance.kg(Gas.CO2E, method=Method.MARKET_BASED) / 1000)
 
 
