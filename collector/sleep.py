@@ -39,4 +39,6 @@ def produced_nothing(powers: Iterable[float | None], rated_kw: float | None) -> 
 
 def powers_of(quantities: Sequence[str], values: Sequence[float | None]) -> list[float | None]:
     """The active powers among the values of a poll."""
+    if not values:  # nothing was read since the start
+        return []
     return [value for name, value in zip(quantities, values, strict=True) if name == "active_power"]
