@@ -31,6 +31,10 @@ _TELL_S = 60.0
 Kind = tuple[int, int | None]  # (function, length): all that tells one answer of a unit from another
 
 
+class _AlikeError(NoAnswerError):
+    """An answer that may be the one before, sent again."""
+
+
 @dataclass(slots=True)
 class _Standing:
     """What a unit is known for."""
@@ -81,7 +85,12 @@ class LineGate:
             standing.owes = {kind: at for kind, at in standing.owes.items() if _now() - at < _DEBT_S}
             if kind_of(request) in standing.owes:
                 await self._settle(wire, request, standing, timeout_s)
-            return await self._ask(wire, request, standing, timeout_s)
+            try:
+                return await self._ask(wire, request, standing, timeout_s)
+            except _AlikeError:  # sent twice by a converter, or two blocks that hold the same: asked again, it counts
+                await self._fall_silent(wire)
+                await self._settle(wire, request, standing, timeout_s)
+            return await self._ask(wire, request, standing, timeout_s, again=True)
 
     def close(self) -> None:
         """Close the line; the next request opens it again."""
@@ -132,11 +141,13 @@ class LineGate:
             raise NoAnswerError(GapReason.TIMEOUT, "still no answer after one that came late or not at all")
         await self._fall_silent(wire)
 
-    async def _ask(self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float) -> bytes:
+    async def _ask(
+        self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float, *, again: bool = False
+    ) -> bytes:
         self.asked_at = _now()
         try:
             wire.send(request)
-            verdict = await self._listen(wire, request, standing, timeout_s)
+            verdict = await self._listen(wire, request, standing, timeout_s, again=again)
         except BaseException:
             wire.dirty = True
             standing.owes[kind_of(request)] = self.asked_at
@@ -160,18 +171,20 @@ class LineGate:
             self._stray(len(wire.received) - len(verdict.frame))
         wire.forget()
 
-    async def _listen(self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float) -> Verdict:
+    async def _listen(
+        self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float, *, again: bool
+    ) -> Verdict:
         """The answer, waited for until its time is over or the line has fallen silent after something else."""
         until = self.asked_at + timeout_s
         pause_s = max(_PAUSE_S[self._settings.remote], 1.5 * standing.longest_s, 20 * self._settings.character_s)
         while True:
             verdict = search(request, wire.received)
-            if verdict is not None and not self._repeated(request, verdict, standing):
+            if verdict is not None:
+                if self._repeated(request, verdict, standing) and not again:
+                    raise _AlikeError(GapReason.BAD_FRAME, "to the byte the last answer, which was to another question")
                 if verdict.refusal is not None and verdict.refusal.reason is not GapReason.EXCEPTION:
                     raise verdict.refusal
                 return verdict
-            if verdict is not None:
-                return await self._second(wire, request, verdict, until)
             limit = min(until, wire.heard_at + pause_s) if wire.received else until
             if not wire.usable:
                 raise NoAnswerError(GapReason.LINE_DOWN, "the adapter is gone" if wire.received == b"" else wire.why)
@@ -182,16 +195,6 @@ class LineGate:
     def _repeated(self, request: Request, verdict: Verdict, standing: _Standing) -> bool:
         """True where this answer is to the byte the unit's last one, and not what it last said to this question."""
         return verdict.frame == standing.before and verdict.frame != standing.said.get(request)
-
-    async def _second(self, wire: LineWire, request: Request, first: Verdict, until: float) -> Verdict:
-        """What may be the old answer sent twice counts only when no other follows in all its time."""
-        size = len(wire.received)
-        while wire.usable and _now() < until:
-            await wire.more(until)
-            later = search(request, wire.received[size:])
-            if later is not None and later.data is not None:
-                return later._replace(clean=False)
-        return first
 
     def _given_up(self, wire: LineWire, request: Request, standing: _Standing, timeout_s: float) -> NoAnswerError:
         error = failure(request, wire.received)

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -94,7 +94,7 @@ async def test_f1_r1_one_late_answer_is_never_the_answer_to_a_later_request(late
             got = await polls(one, 8)
             assert got[0] is GapReason.TIMEOUT
             assert False not in got
-            assert got[2:] == [True] * 6  # the second may still be in the way of the first
+            assert got[-3:] == [True] * 3  # the next one or two may still be in its way
             assert one.late >= 1
 
 
@@ -298,6 +298,7 @@ async def test_an_exception_leaves_the_line_as_it_was() -> None:
 
 async def test_rtu_over_tcp_a_late_answer_is_never_a_value() -> None:
     answer = meters({UNIT: unit(UNIT)})
+    ended = asyncio.Event()
     delays = [0.0, 0.0, 0.22, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -307,12 +308,16 @@ async def test_rtu_over_tcp_a_late_answer_is_never_a_value() -> None:
             number += 1
             writer.write(answer(data) or b"")
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        ended.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     one = LineGate(Settings(host="127.0.0.1", port=port, baud=BAUD))
     got = await polls(one, 10)
     one.close()
+    await asyncio.wait_for(ended.wait(), 10)
     server.close()
     assert False not in got
     assert got[2] is GapReason.TIMEOUT
