@@ -85,7 +85,7 @@ def make_plan(seed: int, single: int, gateways: int, publishers: int, serial: in
     meters[1].tid = "zero"
     meters[2].start[0] = 2**32 - rnd.randrange(60, 90)  # turns over within the first minute
     meters[3].start[0] = 2**32 - 700  # and this one while nobody looks, where that act is played
-    return Plan(seed, meters, [Publisher(f"m{n}", n == 0, 4.0 if n == 0 else 0.5) for n in range(publishers)])
+    return Plan(seed, meters, [Publisher(f"m{n}", n == 0, 1.5 if n == 0 else 0.5) for n in range(publishers)])
 
 
 def write_site(folder: Path, plan: Plan) -> Path:
