@@ -77,13 +77,13 @@ def _chosen(text: str, known: tuple[str, ...], option: str) -> list[str]:
 
 
 def _write(files: "list[File]", folder: Path) -> Mapping[Path, int]:
-    folder.mkdir(parents=True, exist_ok=True)
     for one in files:
         _put(folder / one.name, one.data)
     return {folder / one.name: len(one.data) for one in files}
 
 
 def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(data)
     partial.replace(path)
