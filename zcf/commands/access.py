@@ -3,11 +3,9 @@
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
-
-from analytics.access import Role
 
 tokens = typer.Typer(no_args_is_help=True, help="Tokens of the API: made, listed, revoked.")
 audit = typer.Typer(no_args_is_help=True, help="The audit log: looked at, verified.")
@@ -22,21 +20,22 @@ EXIT_BROKEN = 1
 @tokens.command("make")
 def make(
     site: SiteFile, *, name: Annotated[str, typer.Option("--name", help="Whose token: shown with what is done by it.")],
-    role: Annotated[Role, typer.Option("--role", help="What it may do.")] = Role.VIEWER,
+    role: Annotated[Literal["viewer", "operator", "admin"], typer.Option("--role", help="What it may do.")] = "viewer",
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")] = 365,
     view: Annotated[list[str] | None, typer.Option("--view", help="Only this document (live, balance, ...).")] = None,
     who: Who, why: Why, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Make a token. It is shown now and never again; the store keeps a hash."""
+    from analytics.access import Role
     from analytics.entering import said
     from analytics.tokens import MADE
     from analytics.tokens import make as new
     from metering.sitefile import load_site
 
     config, now = load_site(site), time.time_ns() // 1_000_000
-    shown, body = new(name, role, now + days * DAY_MS, view or ())
+    shown, body = new(name, Role(role), now + days * DAY_MS, view or ())
     said(config, now, MADE, body, (who, why), "zcf token")
-    row = {"token": shown, "id": body["id"], "name": name, "role": role.value, "expires_ms": body["expires_ms"]}
+    row = {"token": shown, "id": body["id"], "name": name, "role": role, "expires_ms": body["expires_ms"]}
     print(json.dumps(row, ensure_ascii=False) if as_json else shown)
 
 
