@@ -1,8 +1,14 @@
 """`zcf bench collect` measures what it says it measures; how fast anything is, no test asks."""
 
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from zcf.bench.collect import US, compare, units_of
+from collector.agent import Collector
+from zcf.bench import contestants
+from zcf.bench.collect import US, compare, run_contestant, show, units_of, world, write_site
 from zcf.bench.contestants import CONTESTANTS
 from zcf.bench.world import REGISTERS, image
 
@@ -20,6 +26,34 @@ def test_more_values_than_a_connection_carries_are_refused(values: int):
 
 def test_values_are_spread_over_as_few_units_as_hold_them():
     assert [units_of(n) for n in (30, 60, 100, 1000)] == [1, 1, 2, 20]
+
+
+def test_a_contestant_that_fails_is_named_with_its_reason(capsys: pytest.CaptureFixture[str]):
+    used, why = run_contestant("nobody", {"seconds": 1})
+    assert used == {}
+    assert "KeyError: 'nobody'" in why
+    head = {"devices": 1, "values_per_device": 1, "seconds": 1, "contestants": {}}
+    show(head | {"not_measured": {"nobody": why}}, as_json=False)
+    assert "nobody: not measured; it ended with 1: KeyError" in capsys.readouterr().out
+
+
+def test_a_start_longer_than_the_warm_up_costs_no_second_of_the_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A start slower than warm-up and measurement together left nothing to measure, and the bench fell over."""
+    begin = Collector.run
+
+    async def slowly(self: Collector, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        await asyncio.sleep(2.5)
+        await begin(self, stop, ready)
+
+    monkeypatch.setattr(Collector, "run", slowly)
+    monkeypatch.setattr(contestants, "WARM_UP_S", 0.5)
+    with world(2) as (ports, _):
+        found = contestants.ours({"site": str(write_site(tmp_path / "site", ports, 10)), "seconds": 2})
+    assert found["start_s"] >= 2.5
+    assert found["wall_s"] >= 2
+    assert found["values"] >= 10
 
 
 @pytest.mark.long

@@ -12,32 +12,37 @@ from pathlib import Path
 from typing import Any
 
 from metering.quantity import QUANTITIES, Kind
-from zcf.bench.contestants import CONTESTANTS
+from zcf.bench.contestants import CONTESTANTS, READY_S
 from zcf.supervisor import ROOT
 
 GAUGES = tuple(q for q in QUANTITIES.values() if q.kind is Kind.GAUGE)[:60]  # a device has one of each
 UNITS = 30  # behind one connection at the most
 US, FORWARDING = "zcf collect", "zcf collect, forwarding"
+CEILING = ((500, 30), (100, 1000))  # devices x values: many small ones, then 100,000 contiguous values a second
+FACING = (US, FORWARDING, "pymodbus by block")  # point by point keeps up with neither
 
 
 def compare(devices: int, values: int, seconds: int, names: Iterable[str] = CONTESTANTS) -> dict[str, Any]:
     """What each contestant used to read so many devices of so many float32 once a second."""
     units_of(values)
     found: dict[str, dict[str, Any]] = {}
+    why: dict[str, str] = {}
     with world(devices) as (ports, sink), tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
         site = write_site(Path(folder) / "store-only", ports, values)
         forwarding = write_site(Path(folder) / "forwarding", ports, values, sink)
         spec = {"ports": ports, "sink": sink, "site": str(site), "forwarding_site": str(forwarding), "values": values,
                 "seconds": seconds}  # fmt: skip
         for name in names:
-            found[name] = _figures(_run(name, spec))
+            used, why[name] = run_contestant(name, spec)
+            if not why[name]:
+                found[name] = _figures(used, devices * values)
     for against, key in ((US, "cpu_ratio_to_ours"), (FORWARDING, "cpu_ratio_to_ours_forwarding")):
         ours = found[against]["cpu_s_per_million_values"] if against in found else None
         for row in found.values():
             row[key] = round(row["cpu_s_per_million_values"] / ours, 2) if ours else None
     return {
         "devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found,
-        "not_measured": not_measured(),
+        "not_measured": {name: reason for name, reason in why.items() if reason} | not_measured(),
     }  # fmt: skip
 
 
@@ -52,10 +57,12 @@ def not_measured() -> dict[str, str]:
     }
 
 
-def _figures(used: dict[str, Any]) -> dict[str, Any]:
+def _figures(used: dict[str, Any], due_per_s: int) -> dict[str, Any]:
     return {
+        "start_s": round(used.get("start_s", 0.0), 1),
         "values": used["values"],
         "values_per_s": round(used["values"] / used["wall_s"]),
+        "due_share": round(used["values"] / used["wall_s"] / due_per_s, 3),
         "cpu_s_per_million_values": round(used["cpu_s"] / max(used["values"], 1) * 1e6, 2),
         "cpu_share": round(used["cpu_s"] / used["wall_s"], 4),
         "rss_mb": round(used["rss_mb"], 1),
@@ -83,11 +90,19 @@ def world(devices: int) -> Iterator[tuple[list[int], str]]:
         process.communicate()
 
 
-def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+def run_contestant(name: str, spec: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """What a contestant used, or why it could not be measured."""
     words = [sys.executable, "-P", "-m", "zcf.bench.contestants", name, json.dumps(spec)]
-    told = subprocess.run(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
-    answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
-    return answer
+    limit_s = spec.get("seconds", 0) + 2 * READY_S
+    try:
+        told = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=limit_s, check=False)
+    except subprocess.TimeoutExpired:
+        return {}, f"it had not ended after {limit_s} s"
+    if told.returncode:
+        last = (told.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return {}, f"it ended with {told.returncode}: {last}"
+    used: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return used, "" if used["values"] else "it read nothing while it was measured"
 
 
 def units_of(values: int) -> int:
@@ -128,7 +143,7 @@ def write_site(folder: Path, ports: list[int], values: int, sink: str = "") -> P
 def show(found: dict[str, Any], *, as_json: bool) -> None:
     """The comparison as one JSON object, or as a table."""
     if as_json:
-        print(json.dumps(found))
+        print(json.dumps(found), flush=True)
         return
     from rich.console import Console
     from rich.table import Table
@@ -136,13 +151,13 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     title = f"{found['devices']} devices x {found['values_per_device']} float32, once a second, {found['seconds']} s"
     table = Table(box=None, header_style="bold", title=title)
     table.add_column("contestant", no_wrap=True)
-    for name in ("values/s", "CPU s per million", "x ours", "x ours forwarding", "of a core", "MB", "p99 late ms"):
-        table.add_column(name, justify="right")
+    for name in ("values/s", "of due", "CPU s per million", "x ours", "x ours forwarding", "MB", "p99 late ms"):
+        table.add_column(name, justify="right", min_width=6)
     for name, row in found["contestants"].items():
         table.add_row(
-            name, f"{row['values_per_s']:,}", f"{row['cpu_s_per_million_values']:.2f}",
-            _number(row["cpu_ratio_to_ours"]), _number(row["cpu_ratio_to_ours_forwarding"]), f"{row['cpu_share']:.1%}",
-            f"{row['rss_mb']:.0f}", _number(row["jitter_p99_ms"]),
+            name, f"{row['values_per_s']:,}", f"{row['due_share']:.0%}", f"{row['cpu_s_per_million_values']:.2f}",
+            _number(row["cpu_ratio_to_ours"]), _number(row["cpu_ratio_to_ours_forwarding"]), f"{row['rss_mb']:.0f}",
+            _number(row["jitter_p99_ms"]),
         )  # fmt: skip
     console = Console()
     console.print(table)

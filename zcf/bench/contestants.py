@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+import os
 import resource
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 BLOCK_REGISTERS = 120  # what one request of the block reader carries
 SCALE = 0.5
-WARM_UP_S = 5
+WARM_UP_S = 5  # after the first reads, not counted
+READY_S = 120  # what a start takes at the most
 
 
 class Used:
@@ -34,29 +37,72 @@ def _cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+class _Window:
+    """The seconds of a collector that count: they begin a while after its reads began, however long its start took."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds, self._made = seconds, time.monotonic()
+        self.start_s, self.from_ms, self.to_ms = 0.0, 0, 0
+        self.used: dict[str, Any] = {}
+        self._late = _after(READY_S, _stop)
+
+    def ready(self) -> None:
+        """The collector reads."""
+        self._late.cancel()
+        self.start_s = time.monotonic() - self._made
+        _after(WARM_UP_S, self._open)
+
+    def _open(self) -> None:
+        used, self.from_ms = Used(), _now_ms()
+        _after(self._seconds, lambda: self._close(used))
+
+    def _close(self, used: Used) -> None:
+        self.used, self.to_ms = used.since(0), _now_ms()
+        _stop()
+
+
+def _after(seconds: float, call: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def ours(spec: dict[str, Any]) -> dict[str, Any]:
     """`zcf collect` as it is: block reads, quality, gaps, ledger, durable store; forwarding where the site says so."""
     from collector import daemon
     from metering.store.readings_reader import ReadingsReader
-    from zcf.bench.collect import units_of
 
-    site, begun = Path(spec["site"]), list[Used]()
+    site, window = Path(spec["site"]), _Window(spec["seconds"])
+    daemon.run(site, window.ready)
+    if not window.used:
+        raise RuntimeError(f"it read nothing within {READY_S} s of its start")
     reader = ReadingsReader(site.parent / "store")
-
-    wide = spec["values"] // units_of(spec["values"])  # values a poll
-
-    def steady() -> None:
-        begun.append(Used(reader.last_seq() * wide))
-
-    daemon.run(site, lambda: threading.Timer(WARM_UP_S, steady).start(), WARM_UP_S + spec["seconds"])
-    return {**begun[0].since(reader.last_seq() * wide), "jitter_p99_ms": percentile(_late_ms(reader))}
+    polls = [poll for poll in _polls(reader) if window.from_ms <= poll.time_ms < window.to_ms]
+    values = sum(value is not None for poll in polls for value in poll.values)
+    told = {"jitter_p99_ms": percentile(_late_ms(reader, polls)), "start_s": window.start_s}
+    return {**window.used, "values": values, **told}
 
 
-def _late_ms(reader: Any) -> list[float]:
-    """How long after each tick of the second half of a run its reading was there [ms]."""
+def _polls(reader: Any) -> Iterator[Any]:
+    after = 0
+    while polls := reader.polls_since(after, 10_000):
+        yield from polls
+        after = polls[-1].seq
+
+
+def _late_ms(reader: Any, polls: Iterable[Any]) -> list[float]:
+    """How long after each tick its reading was there [ms]."""
     starts = {epoch.id: epoch.start_ms for epoch in reader.epochs()}
     periods = {number: group.cadence_ms for number, group in reader.groups().items()}
-    polls = reader.polls_since(reader.last_seq() // 2, 1_000_000)
     return [poll.time_ms - starts[poll.epoch] - poll.tick * periods[poll.group] for poll in polls]
 
 
@@ -110,10 +156,11 @@ async def _pymodbus(spec: dict[str, Any], read: Callable[[Any, int], Any]) -> di
     polls = [_poll(client, number, one) for number, client in enumerate(clients)]
     polling = asyncio.gather(*polls)
     await asyncio.sleep(steady - time.monotonic())
-    used = Used(sum(counts))
+    used, first = Used(sum(counts)), len(late)
     await polling
+    await asyncio.sleep(max(0.0, one.end - time.monotonic()))  # the second of the last tick counts too
     writer.close()
-    found = {**used.since(sum(counts)), "jitter_p99_ms": percentile(late[len(late) // 2 :])}
+    found = {**used.since(sum(counts)), "jitter_p99_ms": percentile(late[first:])}
     for client in clients:
         client.close()
     database.close()

@@ -10,18 +10,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of
 
 @app.command("collect")
 def collect(
-    devices: Annotated[int, typer.Option("--devices", min=1, max=500, help="Simulated devices.")] = 50,
-    values: Annotated[int, typer.Option("--values", min=1, max=1000, help="float32 values a connection.")] = 100,
-    seconds: Annotated[int, typer.Option("--seconds", min=2, help="How long each one runs [s].")] = 20,
-    ceiling: Annotated[bool, typer.Option("--ceiling", help="Then 500 x 30, and 100,000 contiguous a second.")] = False,
+    devices: Annotated[int | None, typer.Option("--devices", min=1, max=500, help="Simulated devices (50).")] = None,
+    values: Annotated[int | None, typer.Option("--values", min=1, max=1000, help="float32 a connection (100).")] = None,
+    seconds: Annotated[int, typer.Option("--seconds", min=2, help="How long each one is measured [s].")] = 20,
+    ceiling: Annotated[
+        bool | None,
+        typer.Option("--ceiling/--no-ceiling", help="Then 500 x 30 and 100,000 contiguous (if no size is asked)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Polling: our collector beside pymodbus reading point by point, and block by block."""
-    from zcf.bench.collect import US, compare, show
+    """Polling: our collector beside pymodbus, point by point and block by block; 50 x 100, then its ceilings."""
+    from zcf.bench.collect import CEILING, FACING, compare, show
 
-    show(compare(devices, values, seconds), as_json=as_json)
-    for many, wide in ((500, 30), (100, 1000)) if ceiling else ():
-        show(compare(many, wide, seconds, (US, "pymodbus by block")), as_json=as_json)
+    show(compare(devices or 50, values or 100, seconds), as_json=as_json)
+    more = devices is None and values is None if ceiling is None else ceiling
+    for many, wide in CEILING if more else ():
+        show(compare(many, wide, seconds, FACING), as_json=as_json)
 
 
 @app.command("deliver")
