@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from zcf.bench.analytics import compare, keys_of, show, site_of, write_year
+from metering.store import StoreError
+from tests.conftest import needs_program
+from tests.harness.influx1 import influx1
+from zcf.bench import from_influx
+from zcf.bench.analytics import START_MS, _energies, compare, keys_of, show, site_of, write_year
 from zcf.bench.yearly import by_month, in_batches
 
 
@@ -21,6 +25,29 @@ def test_in_batches_and_by_month_come_to_the_same_balance(spec):
     assert one["kg"] > 0
 
 
+@needs_program("influxd")
+def test_the_same_year_through_influxdb_comes_to_the_same_balance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(from_influx.TOKEN, "any")
+    made = write_year(tmp_path, 6, 40, duckdb=False)
+    (tmp_path / "influx").mkdir()
+    with influx1(tmp_path / "influx") as url:
+        where = {"url": url, "org": "zcf", "bucket": "readings"}
+        year = (keys_of(6), START_MS, list(_energies(6, 40 * 96)))
+        assert from_influx.fill(where, "bench-6x40", *year)
+        assert not from_influx.fill(where, "bench-6x40", *year)
+        found = from_influx.into_zcf({**made, "influx": where, "influx_site": "bench-6x40"})
+    settled = in_batches(made)
+    assert found["sums"] == settled["sums"]
+    assert found["kg"] == pytest.approx(settled["kg"], rel=1e-12)
+
+
+def test_a_database_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(from_influx.TOKEN, "any")
+    where = {"url": "http://127.0.0.1:9", "org": "zcf", "bucket": "readings"}
+    with pytest.raises(StoreError, match=r"127\.0\.0\.1:9"):
+        from_influx.fill(where, "bench-6x3", keys_of(6), START_MS, list(_energies(6, 3 * 96)))
+
+
 @pytest.mark.long
 def test_all_contestants_agree_and_an_absent_one_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -28,13 +55,15 @@ def test_all_contestants_agree_and_an_absent_one_is_named(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = compare(6, 3, 1)
     assert found["equal_totals"]
-    assert found["not_measured"] == ([] if importlib.util.find_spec("duckdb") else ["DuckDB"])
+    absent = set() if importlib.util.find_spec("duckdb") else {"DuckDB"}
+    assert set(found["not_measured"]) == {*absent, "InfluxDB as the source"}
     assert list(tmp_path.iterdir()) == []
     show(found, as_json=False)
     printed = capsys.readouterr().out
     assert "equal totals" in printed
     assert all(name in printed for name in found["contestants"])
-    assert ("not measured" in printed) == bool(found["not_measured"])
+    assert "InfluxDB as the source: not measured: no --influx given" in printed
+    assert ("DuckDB: not measured" in printed) == bool(absent)
 
 
 def test_every_counter_has_a_point_of_its_site():

@@ -2,26 +2,39 @@
 
 import importlib.util
 import json
+import os
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.site import MeteringPoint, Role, Site
+from zcf.bench import from_influx
 from zcf.bench.collect import environment
 from zcf.bench.yearly import CONTESTANTS
 
 US = "zcf"
+OURS = (US, from_influx.ZCF)
 START_MS = 1_735_660_800_000  # 2025-01-01 in Shanghai
 STEP = 10_000  # every meter shows 0.01 kWh [micro]
 BARS = {"pandas": 10, "DuckDB": 3}  # so many times our processor time, at least
 EXTRA_MB = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """An InfluxDB 2 bucket to keep a year of registers in; the token comes from ZCF_INFLUX_TOKEN."""
+
+    url: str
+    org: str
+    bucket: str
 
 
 def site_of(counters: int) -> Site:
@@ -37,13 +50,17 @@ def keys_of(counters: int) -> list[SeriesKey]:
     return [*head, *((f"l{n}", "active_energy_import") for n in range(3, counters))]
 
 
-def compare(counters: int, days: int, rounds: int) -> dict[str, Any]:
+def compare(counters: int, days: int, rounds: int, influx: Bucket | None = None) -> dict[str, Any]:
     """Medians of what each contestant used, in turn, round by round, on the same made-up year."""
-    have_duckdb = importlib.util.find_spec("duckdb") is not None
-    names = [name for name in CONTESTANTS if have_duckdb or not name.startswith("DuckDB")]
+    missing = {} if importlib.util.find_spec("duckdb") else {"DuckDB": "it is not installed (extra `bench`)"}
+    names = [
+        *(n for n in CONTESTANTS if n.partition(",")[0] not in missing),
+        *(from_influx.CONTESTANTS if influx else ()),
+    ]
     told: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(prefix="zcf-bench-") as folder:
-        spec = write_year(Path(folder), counters, days, duckdb=have_duckdb)
+        spec = write_year(Path(folder), counters, days, duckdb="DuckDB" not in missing)
+        spec |= _with_bucket(influx, counters, days) if influx else {}
         for _ in range(rounds):
             for name in names:
                 told[name].append(_run(name, spec))
@@ -53,7 +70,15 @@ def compare(counters: int, days: int, rounds: int) -> dict[str, Any]:
         for part in ("cpu_s", "wall_s"):
             row[f"{part}_x_ours"] = round(row[part] / found[US][part], 2)
     head = {"counters": counters, "days": days, "rounds": rounds, "equal_totals": len(sums) == 1}
-    return {**head, "contestants": found, "bars": _bars(found), "not_measured": [] if have_duckdb else ["DuckDB"]}
+    missing |= {} if influx else {"InfluxDB as the source": "no --influx given"}
+    return {**head, "contestants": found, "bars": _bars(found), "not_measured": missing}
+
+
+def _with_bucket(influx: Bucket, counters: int, days: int) -> dict[str, Any]:
+    """The same year in the bucket, and where it is there."""
+    name, where = from_influx.site_name(counters, days), asdict(influx)
+    from_influx.fill(where, name, keys_of(counters), START_MS, list(_energies(counters, days * 96)))
+    return {"influx": where, "influx_site": name}
 
 
 def _medians(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -67,7 +92,13 @@ def _bars(found: dict[str, dict[str, float]]) -> dict[str, bool]:
         for whose, bar in BARS.items()
         if name.startswith(whose)
     }
-    return {**held, f"<= {EXTRA_MB} MB extra": found[US]["extra_mb"] <= EXTRA_MB}
+    held |= {f"{n}: <= {EXTRA_MB} MB extra": found[n]["extra_mb"] <= EXTRA_MB for n in OURS if n in found}
+    if from_influx.ZCF in found:
+        ratio = found[from_influx.PANDAS]["cpu_s"] / found[from_influx.ZCF]["cpu_s"]
+        held[f"{from_influx.ZCF}: <= 1/{BARS['pandas']} of {from_influx.PANDAS} ({ratio:.1f} times)"] = (
+            ratio >= BARS["pandas"]
+        )
+    return held
 
 
 def write_year(folder: Path, counters: int, days: int, *, duckdb: bool) -> dict[str, Any]:
@@ -140,8 +171,10 @@ def _write_duckdb(path: Path, frame: Any) -> None:
 
 
 def _run(name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    words = [sys.executable, "-P", "-m", "zcf.bench.yearly", name, json.dumps(spec)]
-    told = subprocess.run(words, env=environment(), stdout=subprocess.PIPE, check=True)
+    module = "zcf.bench.from_influx" if name in from_influx.CONTESTANTS else "zcf.bench.yearly"
+    words = [sys.executable, "-P", "-m", module, name, json.dumps(spec)]
+    around = environment() | {from_influx.TOKEN: os.environ.get(from_influx.TOKEN, "")}
+    told = subprocess.run(words, env=around, stdout=subprocess.PIPE, check=True)
     answer: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
     return answer
 
@@ -164,8 +197,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(name, *(f"{cell:,.2f}" for cell in cells))
     console = Console()
     console.print(table)
-    for name in found["not_measured"]:
-        console.print(f"{name}: not measured, it is not installed (extra `bench`)")
+    for name, why in found["not_measured"].items():
+        console.print(f"{name}: not measured: {why}")
     console.print("equal totals" if found["equal_totals"] else "THE TOTALS DIFFER")
     for bar, held in found["bars"].items():
         console.print(f"{'held  ' if held else 'MISSED'} {bar}")

@@ -5,7 +5,7 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,36 +43,45 @@ def in_batches(spec: Found) -> Found:
     from zcf.bench.analytics import keys_of, site_of
 
     keys, site = keys_of(spec["counters"]), site_of(3)
-    table, settings = _factors()
+    factors, span = known_factors(), (spec["start_ms"], spec["end_ms"])
     used = Used()
-    sums, kg = _balanced(spec, site, keys[:3], (spec["start_ms"], spec["end_ms"]), (table, settings))
+    sums, kg = balanced(site, _stored(spec, keys[:3], span), span, factors)
     reader = _reader(spec)
     for first in range(3, len(keys), 50):
-        rows = reader.intervals(keys[first : first + 50], spec["start_ms"], spec["end_ms"])
+        rows = reader.intervals(keys[first : first + 50], *span)
         sums["loads"] += sum(int(one.energy.sum()) for one in rows.values())
     return {**used.since(), "sums": sums, "kg": kg}
 
 
 def by_month(spec: Found) -> Found:
     """Every counter through the meter tree and the balance, a month at a time, as the service does for one."""
-    from metering.store.results import month_of
     from zcf.bench.analytics import keys_of, site_of
 
     keys, site = keys_of(spec["counters"]), site_of(spec["counters"])
-    factors = _factors()
+    factors = known_factors()
     sums: dict[str, int] = {}
     parts: list[float] = []
-    used, start = Used(), spec["start_ms"]
-    while start < spec["end_ms"]:
-        end = min(month_of(start)[1], spec["end_ms"])
-        told, kg = _balanced(spec, site, keys, (start, end), factors)
+    used = Used()
+    for span in months(spec):
+        told, kg = balanced(site, _stored(spec, keys, span), span, factors)
         sums = {name: sums.get(name, 0) + told[name] for name in told}
         parts.append(kg)
-        start = end
     return {**used.since(), "sums": sums, "kg": math.fsum(parts)}
 
 
-def _factors() -> tuple[Any, Any]:
+def months(spec: Found) -> Iterator[tuple[int, int]]:
+    """The months of the year, the last one cut off where it ends [ms UTC]."""
+    from metering.store.results import month_of
+
+    start = spec["start_ms"]
+    while start < spec["end_ms"]:
+        end = min(month_of(start)[1], spec["end_ms"])
+        yield start, end
+        start = end
+
+
+def known_factors() -> tuple[Any, Any]:
+    """The table of factors, and settings for China."""
     from analytics.balance import Settings
     from analytics.factor_files import load_table
 
@@ -86,15 +95,20 @@ def _reader(spec: Found) -> Any:
     return ResultsReader(Path(spec["folder"]))
 
 
-def _balanced(spec: Found, site: Any, keys: Any, span: tuple[int, int], factors: Any) -> tuple[dict[str, int], float]:
+def _stored(spec: Found, keys: Any, span: tuple[int, int]) -> dict[Any, Any]:
+    """Settled quarter-hours as they lie on disk."""
+    from analytics.intervals import Intervals
+
+    rows = _reader(spec).intervals(keys, *span)
+    return {key: Intervals(one.start_ms, one.energy, one.placed, one.flags) for key, one in rows.items()}
+
+
+def balanced(site: Any, series: Any, span: tuple[int, int], factors: Any) -> tuple[dict[str, int], float]:
     """Sums of the flows of a span [micro kWh] and its location-based scope 2 [kgCO2]."""
     from analytics.balance import balance
     from analytics.factors import Gas, Method
     from analytics.flows import flows
-    from analytics.intervals import Intervals
 
-    rows = _reader(spec).intervals(keys, *span)
-    series = {key: Intervals(one.start_ms, one.energy, one.placed, one.flags) for key, one in rows.items()}
     found = flows(site, series, *span)
     names = ("grid_import", "grid_export", "generation", "self_use", "consumption")
     sums = {name: int(getattr(found, name).energy.sum()) for name in names}
@@ -112,7 +126,7 @@ def pandas_sqlite(spec: Found) -> Found:
     with sqlite3.connect(spec["rows"]) as db:
         found = pd.read_sql("SELECT counter, start_ms, reading FROM interval", db, chunksize=500_000)
         frame = pd.concat([part.astype({"counter": "int16"}) for part in found], ignore_index=True)
-    return _with_pandas(_differences(frame), used)
+    return with_pandas(differences(frame), used)
 
 
 def pandas_readings(spec: Found) -> Found:
@@ -120,7 +134,7 @@ def pandas_readings(spec: Found) -> Found:
     import pandas as pd
 
     used = Used()
-    return _with_pandas(_differences(pd.read_pickle(spec["readings"])), used)  # noqa: S301 - written by the bench
+    return with_pandas(differences(pd.read_pickle(spec["readings"])), used)  # noqa: S301 - written by the bench
 
 
 def pandas_energies(spec: Found) -> Found:
@@ -128,16 +142,17 @@ def pandas_energies(spec: Found) -> Found:
     import pandas as pd
 
     used = Used()
-    return _with_pandas(pd.read_pickle(spec["energies"]), used)  # noqa: S301 - written by the bench
+    return with_pandas(pd.read_pickle(spec["energies"]), used)  # noqa: S301 - written by the bench
 
 
-def _differences(frame: Any) -> Any:
+def differences(frame: Any) -> Any:
     """Energy of each quarter-hour from the register at its end; every register began at 0."""
     rise = frame.groupby("counter")["reading"].diff()
     return frame.assign(energy=rise.fillna(frame["reading"]).astype("int64"))
 
 
-def _with_pandas(frame: Any, used: Used) -> Found:
+def with_pandas(frame: Any, used: Used) -> Found:
+    """Totals and self-use out of a frame of counter, start_ms and energy; counters 0 to 2 are the boundary."""
     totals = frame.groupby("counter")["energy"].sum()
     edge = frame[frame["counter"] < 3].pivot_table(index="start_ms", columns="counter", values="energy", aggfunc="sum")
     self_use = int((edge[2] - edge[[1, 2]].min(axis=1)).sum())
@@ -167,7 +182,7 @@ def _with_duckdb(spec: Found, source: str) -> Found:
         rows = db.execute(f"SELECT counter, sum(energy) FROM {source} GROUP BY counter").fetchall()  # noqa: S608 - ours
         sql = f"""SELECT sum(p.energy - least(p.energy, x.energy)) FROM {source} p JOIN {source} x USING (start_ms)
                   WHERE p.counter = 2 AND x.counter = 1"""  # noqa: S608 - ours
-        self_use = db.execute(sql).fetchone()[0]
+        [(self_use,)] = db.execute(sql).fetchall()
     totals = {number: int(energy) for number, energy in rows}
     loads = sum(energy for number, energy in totals.items() if number > 2)
     return {**used.since(), "sums": _sums(totals[0], totals[1], totals[2], int(self_use), loads)}

@@ -57,12 +57,21 @@ def analytics(
     counters: Annotated[int, typer.Option("--counters", min=4, help="Counters.")] = 500,
     days: Annotated[int, typer.Option("--days", min=2, help="Days of quarter-hours.")] = 365,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds; the median counts.")] = 3,
+    influx: Annotated[str, typer.Option("--influx", help="URL of an InfluxDB 2 to have the same year from.")] = "",
+    token: Annotated[
+        str, typer.Option("--token", envvar="ZCF_INFLUX_TOKEN", help="Its token, which may read and write the bucket.")
+    ] = "",
+    org: Annotated[str, typer.Option("--org", help="Its organisation.")] = "zcf",
+    bucket: Annotated[str, typer.Option("--bucket", help="A bucket of the bench's own that keeps for ever.")] = "bench",
     as_json: AsJson = False,
 ) -> None:
-    """Accounting: a year from disk to a balance, beside pandas and DuckDB on the same data."""
-    from zcf.bench.analytics import compare, show
+    """Accounting: a year from disk, or from InfluxDB, to a balance, beside pandas and DuckDB on the same data."""
+    import os
 
-    show(compare(counters, days, rounds), as_json=as_json)
+    from zcf.bench.analytics import Bucket, compare, show
+
+    os.environ["ZCF_INFLUX_TOKEN"] = token  # not on the command lines of the contestants
+    show(compare(counters, days, rounds, Bucket(influx, org, bucket) if influx else None), as_json=as_json)
 
 
 @app.command("store")
