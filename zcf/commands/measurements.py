@@ -96,3 +96,16 @@ def plan(
     from zcf.bench.plan import compare, show
 
     show(compare(profiles or ()), as_json=as_json)
+
+
+@app.command("page")
+def page(
+    clients: Annotated[int, typer.Option("--clients", min=1, max=90, help="Clients, each asking every 5 s.")] = 50,
+    days: Annotated[int, typer.Option("--days", min=1, max=400, help="Days of simulated history.")] = 2,
+    seconds: Annotated[int, typer.Option("--seconds", min=5, help="How long without the clients, and with [s].")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """The page: API answers, live updates, and the collector's ticks with and without clients, on a demo of its own."""
+    from zcf.bench.page import compare, show
+
+    show(compare(clients, days, seconds), as_json=as_json)
