@@ -58,7 +58,11 @@ def elsewhere(block: Block) -> list[Path]:
     return [ROOT / name.strip() for name in found["tests"].split(",")] if found else []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+# The READMEs show the demo at work, which takes a minute each.
+RUN = [pytest.param(page, marks=[pytest.mark.long] if page.name.startswith("README") else []) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", RUN, ids=IDS)
 def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
         if block.file:

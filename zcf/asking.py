@@ -1,12 +1,15 @@
 """`zcf scan`, `zcf read`, `zcf capture`: asking devices by hand, reading alone, at most ten requests a second."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from collector.bustime import BusTime
 from collector.connections import Line, gate_of, line_of
@@ -46,7 +49,8 @@ class Asker:
 
 @asynccontextmanager
 async def asking(line: Line, timeout_s: float) -> AsyncIterator[Asker]:
-    """A gate for the length of a block."""
+    """A gate for the length of a block; what it warns of goes to stderr, since stdout holds the answer."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     gate = gate_of(line)
     try:
         yield Asker(gate, timeout_s)

@@ -18,6 +18,17 @@ from metering.reading import SeriesKey
 from metering.store.sqlite import WriterLock, close_writer, open_writer, snapshot, transaction
 
 FORMAT = 2  # 2: alerts, their outbox, what is to be published
+_SECOND = """
+CREATE TABLE IF NOT EXISTS incident(
+  key TEXT PRIMARY KEY, resolved_ms INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox(
+  id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL, happening TEXT NOT NULL,
+  made_ms INTEGER NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL, message INTEGER, sent_ms INTEGER);
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox(receiver, id) WHERE sent_ms IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_sent ON outbox(sent_ms) WHERE sent_ms IS NOT NULL;
+CREATE TABLE IF NOT EXISTS unpublished(
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, day_ms INTEGER NOT NULL, UNIQUE(series, day_ms));
+"""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS series(
   id INTEGER PRIMARY KEY, point TEXT NOT NULL, quantity TEXT NOT NULL, UNIQUE(point, quantity));
@@ -31,16 +42,9 @@ CREATE TABLE IF NOT EXISTS open_item(
   series INTEGER NOT NULL, before_ms INTEGER NOT NULL, after_ms INTEGER NOT NULL, body TEXT NOT NULL,
   PRIMARY KEY(series, before_ms)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mark(key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS incident(
-  key TEXT PRIMARY KEY, resolved_ms INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox(
-  id INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, key TEXT NOT NULL, happening TEXT NOT NULL,
-  made_ms INTEGER NOT NULL, title TEXT NOT NULL, body TEXT NOT NULL, message INTEGER, sent_ms INTEGER);
-CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox(receiver, id) WHERE sent_ms IS NULL;
-CREATE INDEX IF NOT EXISTS outbox_sent ON outbox(sent_ms) WHERE sent_ms IS NOT NULL;
-CREATE TABLE IF NOT EXISTS unpublished(
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, day_ms INTEGER NOT NULL, UNIQUE(series, day_ms));
 """
+SCHEMA += _SECOND
+MIGRATIONS = {1: _SECOND}
 DAY_MS = 86_400_000
 PUBLISHING = "publishing"  # the mark of who is published to; without it there is no list to keep
 _LIST = "INSERT OR REPLACE INTO unpublished(series, day_ms) VALUES (?,?)"
@@ -81,7 +85,7 @@ class ResultsWriter:
         path = results_path(store)
         self._lock = WriterLock(path.parent, owner)
         try:
-            self._db = open_writer(path, SCHEMA, FORMAT)
+            self._db = open_writer(path, SCHEMA, FORMAT, MIGRATIONS)
         except BaseException:
             self._lock.release()
             raise

@@ -13,7 +13,8 @@ from tests.analytics.month_works import MonthWorks
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     works = MonthWorks(Path(tmp_path_factory.mktemp("works"))).full().settle()
-    with TestClient(make_app(works.service()), raise_server_exceptions=False) as client:
+    at_home = {"base_url": "http://127.0.0.1", "client": ("127.0.0.1", 50_000)}
+    with TestClient(make_app(works.service()), raise_server_exceptions=False, **at_home) as client:
         yield client
 
 

@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from metering.store.readings_reader import ReadingsReader
 from tests.zcf.small import environment, make_small, run_demo
 
 
+@pytest.mark.long
 def test_history_then_live_then_judged_then_again(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
     first = run_demo(folder, "--days", 1, "--for", 15)
