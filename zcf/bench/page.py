@@ -25,7 +25,7 @@ PATHS = ("live", "site", "balance?period={day}", "energy?period={day}", "quality
 ZONE = ZoneInfo("Asia/Shanghai")  # where the demo's works are
 EVERY_S = 5.0  # how often each client asks: 50 of them stay below the page's own limit of 20 a second
 START_S = 600.0
-NO_PAINT = "it needs a browser that is driven; the tests of the page do that (tests/analytics)"
+NO_PAINT = "it needs a driven browser, which this bench has not; no test measures it either"
 Times = tuple[int, int]
 
 
