@@ -9,7 +9,7 @@ from analytics.corrections import KINDS, Span, opposite, touched
 from analytics.intervals import Flag, Intervals, empty
 from analytics.placing import WEEKS, Days
 from analytics.segments import OpenItem
-from analytics.settler import WINDOW_MS, Settled, Settler, Touched, is_settled, united, weighed_too
+from analytics.settler import POWER, WINDOW_MS, Settled, Settler, Touched, is_settled, united, weighed_too
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.store.entries import Entry
@@ -34,11 +34,18 @@ class _News:
         self.entries: Sequence[Entry] = source.entries.entries()
         polled = source.readings.changed_since(marks["readings"])
         imported = source.entries.changed_since(marks["imports"])
-        self.read = weighed_too(united([*polled.touched.items(), *imported.touched.items()]))
+        touched = united([*polled.touched.items(), *imported.touched.items()])
+        before: dict[str, int] = marks.get("heard", {})
+        newest = {key: reading.time_ms for key, reading in source.latest().items()} if touched else {}
+        self.read = weighed_too(touched, newest, before)
+        heard = {
+            point: max(high, before.get(point, high)) for (point, name), (_, high) in touched.items() if name == POWER
+        }
         self.backlog = [_as_touched(body) for body in marks.get("backlog", ())]
         self._since = marks.get("entries", 0)
-        newest = max((entry.seq for entry in self.entries), default=0)
-        self.marks = {"readings": polled.seq, "imports": imported.seq, "entries": max(self._since, newest)}
+        last = max((entry.seq for entry in self.entries), default=0)
+        self.marks = {"readings": polled.seq, "imports": imported.seq, "entries": max(self._since, last)}
+        self.marks["heard"] = before | heard
 
     def passes(self, settler: Settler, reader: ResultsReader) -> list[Touched]:
         """Readings together, then each entry on its own: they may lie far apart; outages they bear on; the backlog."""
@@ -77,7 +84,7 @@ def advance(
     fold_before = now_ms // DAY_MS * DAY_MS
     if not todo:
         after = {**news.marks, "tails": tails, "backlog": []}
-        if after != {"entries": 0, "backlog": [], **marks}:
+        if after != {"entries": 0, "backlog": [], "heard": {}, **marks}:
             writer.write({}, fold_before, {}, {"settled": after})
         return None
     now, later = _newest(todo[0])

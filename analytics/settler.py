@@ -63,13 +63,17 @@ def united(spans: Iterable[tuple[SeriesKey, Span]]) -> dict[SeriesKey, Span]:
     return found
 
 
-def weighed_too(touched: Touched) -> dict[SeriesKey, Span]:
-    """The counters that power readings bear on, beside what is touched already."""
+def weighed_too(touched: Touched, newest: Mapping[SeriesKey, int], heard: Mapping[str, int]) -> dict[SeriesKey, Span]:
+    """The counters that power readings bear on, beside what is touched already.
+
+    `newest` is each series' newest reading, `heard` each point's newest power reading of before [ms UTC]. Power that
+    follows in order what was heard after the newest reading of a register says nothing of the register yet.
+    """
     found = [
-        ((point, f"active_energy_{way}"), (low - QUARTER_MS, high + QUARTER_MS))
+        (key, (low - QUARTER_MS, high + QUARTER_MS))
         for (point, name), (low, high) in touched.items()
-        if name == POWER
-        for way in ("import", "export")
+        for key in [(point, f"active_energy_{way}") for way in ("import", "export")]
+        if name == POWER and not newest.get(key, low) <= heard.get(point, low) < low
     ]
     return united([*touched.items(), *found])
 

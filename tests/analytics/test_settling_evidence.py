@@ -89,6 +89,25 @@ def test_the_store_s_power_readings_tell_a_register_that_stood_and_caught_up(wor
     assert works.state() == works.anew(tmp_path / "anew")
 
 
+def test_power_that_follows_a_register_in_order_touches_it_once_and_changes_nothing_in_the_end(
+    works: _Works, tmp_path: Path
+):
+    """Live: power every ten seconds, the register every minute, settled after each reading, late power among them."""
+    touched = 0
+    for minute in range(60):
+        at = START + minute * MINUTE
+        works.show(
+            range(at, at + 1), lambda t: steady(min(t, START + 20 * MINUTE)) if t < START + 45 * MINUTE else steady(t)
+        )
+        touched += works.settle()
+        late = {at + 30_000} if minute % 7 == 0 else set()
+        for t in sorted({*range(at + 5_000, at + MINUTE, 10_000)} - late) + sorted(late):
+            works.measure(range(t, t + 1), 300.0)
+            touched += works.settle()
+    assert works.state() == works.anew(tmp_path / "anew")
+    assert touched < 60 * 5  # two registers a minute, once for each and once for the power around it; 14 if for all
+
+
 def test_without_power_readings_the_same_is_an_open_item(works: _Works):
     works.show(TWELVE, standing)
     works.settle()
