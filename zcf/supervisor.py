@@ -202,9 +202,17 @@ class Supervisor:
             self._listen(0.25)
             code = child.process.poll() if child.process else 1
             if code is not None and child.ready is None:
-                raise ChildError(f"zcf {child.name} ended with status {code}:\n{child.last_words()}", code)
+                self._start_again(child, code)
             if time.monotonic() > deadline:
                 raise ChildError(f"zcf {child.name} is not ready after {READY_S:.0f} s:\n{child.last_words()}", 1)
+
+    def _start_again(self, child: Child, code: int) -> None:
+        """One that was killed before it was ready is started anew; one that ended by itself has said why."""
+        if code != -signal.SIGKILL:
+            raise ChildError(f"zcf {child.name} ended with status {code}:\n{child.last_words()}", code)
+        child.bury(code)
+        time.sleep(max(0.0, child.due - time.monotonic()))
+        child.start()
 
     def _listen(self, timeout_s: float) -> None:
         with selectors.DefaultSelector() as selector:
