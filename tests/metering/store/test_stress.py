@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,8 @@ def test_k6_a_zeroed_page_is_set_aside_the_rest_is_used_and_the_loss_is_counted_
 ) -> None:
     made(tmp_path, 3000).close()
     path, chance = readings_path(tmp_path), random.Random(seed)
+    with closing(sqlite3.connect(path)) as db:
+        roots = {number for (number,) in db.execute("SELECT rootpage FROM sqlite_master")}
     content = bytearray(path.read_bytes())
     page = chance.randrange(2, len(content) // 4096)
     content[page * 4096 : (page + 1) * 4096] = bytes(4096)
@@ -294,7 +297,7 @@ def test_k6_a_zeroed_page_is_set_aside_the_rest_is_used_and_the_loss_is_counted_
         [(kept_as, reason)] = writer._db.execute("SELECT kept_as, reason FROM loss").fetchall()
         assert (kept_as, bool(reason)) == (asides(tmp_path)[0].name, True)
     lost = sum(gap.ticks for gap in reader.gaps(0, 2**60)[0] if gap.reason is GapReason.CORRUPT)
-    assert lost < 3000
+    assert lost < 3000 or page + 1 in roots  # with its root a table is lost whole, and told to the tick all the same
     if reader.ledger():
         assert accounted(tmp_path) == {"meter": 3000, "sky": 3000}
     assert writer.last_seq >= len(reader.polls_since(0, 10**6))
