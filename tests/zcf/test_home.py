@@ -13,6 +13,7 @@ from metering.store.readings import ReadingsWriter
 from metering.store.readings_reader import ReadingsReader
 from simulators.config import load_plant
 from tests.zcf.small import make_small
+from zcf.commands.demonstration import usual_folder
 from zcf.home import DAY_MS, Home, utc_ms
 
 
@@ -69,6 +70,11 @@ def test_a_folder_has_the_faults_of_its_first_start(tmp_path: Path):
     fresh.prepare(2, faults, utc_ms())
     fresh.prepare(2, None, utc_ms())
     assert fresh.faults.read_text() == faults.read_text()
+
+
+def test_a_demo_with_faults_lives_beside_the_sound_one():
+    assert usual_folder(None) == Path(".zcf")
+    assert usual_folder(Path("deploy/example/faults.yaml")) == Path(".zcf-faults")
 
 
 def test_bad_faults_are_told_with_their_line(tmp_path: Path):
