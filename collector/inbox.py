@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from collector.committer import Committer
 from collector.messages import Message, MessageReader, RejectedError
-from collector.recognizer import Arrival, Identity, Recognizer
+from collector.recognizer import Arrival, Identity, Recognizer, Silence
 from collector.wiring import WiredGroup
 from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, Poll, PollGap, Quality, ValueGap
@@ -41,11 +41,15 @@ class Inbox:
         gaps: tuple[PollGap, ...] = ()
         if identity.missing:
             gaps = (self._gap(expected, identity.missing, before_ms, identity.time_ms, GapReason.SEQ_HOLE),)
-        elif identity.silent_ms:  # without numbers how many is not known
-            silent_s, usual_s = identity.silent_ms / 1000, identity.usual_ms / 1000
-            why = f"no message for {silent_s:.0f} s, where one came every {usual_s:.0f} s"
-            gaps = (self._gap(expected, 0, before_ms, identity.time_ms, GapReason.SEQ_HOLE, why),)
+        elif identity.silence is not None:
+            gaps = (self._hole(identity.silence),)
         self._store(message, identity, gaps, done)
+
+    def halt(self) -> None:
+        """Take nothing more: a silence that nothing has made up for is told."""
+        silence = self._recognizer.silence()
+        if silence is not None:
+            self._committer.add(gaps=(self._hole(silence),))
 
     def reject(self, at_ms: int, why: str, done: Acknowledge, payload: bytes) -> None:
         """A message that is no reading, set aside with its reason, and acknowledged so that it does not come back."""
@@ -83,6 +87,13 @@ class Inbox:
         ledger = ((self._epoch, self._number, Lane.MESSAGE), self._recognizer.expected)
         self._committer.add(polls=(poll,), gaps=gaps, value_gaps=absent, ledger=ledger, told=done)
         failpoint("message-taken")
+
+    def _hole(self, silence: Silence) -> PollGap:
+        """Without numbers how many messages are missing is not known: the gap has no ticks."""
+        silent_s, usual_s = (silence.end_ms - silence.start_ms) / 1000, silence.usual_ms / 1000
+        why = f"no message for {silent_s:.0f} s, where one came every {usual_s:.0f} s"
+        expected = self._recognizer.expected
+        return self._gap(expected, 0, silence.start_ms, silence.end_ms, GapReason.SEQ_HOLE, why)
 
     def _gap(self, first: int, ticks: int, start_ms: int, end_ms: int, reason: GapReason, detail: str = "") -> PollGap:
         return PollGap(self._number, self._epoch, Lane.MESSAGE, first, ticks, start_ms, end_ms, reason, None, detail)

@@ -9,7 +9,16 @@ SKEW_MS = 60_000  # a device's clock further off than this is not believed
 QUEUED_MS = 7 * 86_400_000  # but after a connection brokers deliver what they kept: so old may a message then be
 _REMEMBERED = 512
 _REGULAR = 16  # intervals by which it is judged whether messages come regularly
+_SILENT = 3  # periods without a message are a silence
 _MOST_MISSING = 1_000_000  # a larger jump of the sequence number is a restart of the device, not a loss
+
+
+class Silence(NamedTuple):
+    """A span without a message where messages come regularly."""
+
+    start_ms: int  # of the last message before it
+    end_ms: int
+    usual_ms: int  # how often messages come
 
 
 class Identity(NamedTuple):
@@ -19,8 +28,7 @@ class Identity(NamedTuple):
     tick: int
     quality: Quality
     missing: int  # messages that never came, between the last one and this
-    silent_ms: int = 0  # without numbers: how long nothing came where messages come regularly; 0 = not unusual
-    usual_ms: int = 0
+    silence: Silence | None = None  # without numbers: a silence before, of which the messages are not merely late
 
 
 class Arrival(NamedTuple):
@@ -46,6 +54,8 @@ class Recognizer:
         self._times: deque[int] = deque(maxlen=_REMEMBERED)
         self._digests: deque[int] = deque(maxlen=_REMEMBERED)
         self._intervals: deque[int] = deque(maxlen=_REGULAR)
+        self._silence: Silence | None = None  # not told yet: what was held up on its way comes in a burst behind it
+        self._owed = 0  # messages by which it would be made up for
 
     def rejected(self) -> None:
         """Note a message that could not be read."""
@@ -58,19 +68,38 @@ class Recognizer:
             return None
         missing = self._missing(arrival.sequence)
         time_ms = self._free(time_ms, believed=arrival.device_ms is not None and quality is Quality.GOOD)
-        silent_ms, usual_ms = self._silence(time_ms) if arrival.sequence is None else (0, 0)
+        silence = self._regular(time_ms) if arrival.sequence is None else None
         self._remember(arrival, time_ms)
-        return Identity(time_ms, arrival.sequence or 0, quality, missing, silent_ms, usual_ms)
+        return Identity(time_ms, arrival.sequence or 0, quality, missing, silence)
 
-    def _silence(self, time_ms: int) -> tuple[int, int]:
-        """How long nothing came, and how often messages come: told where they are regular and three periods passed."""
+    def silence(self) -> Silence | None:
+        """The silence that is not told yet; from now on it is."""
+        silence, self._silence = self._silence, None
+        return silence
+
+    def _regular(self, time_ms: int) -> Silence | None:
+        """A silence, told once a message in its turn shows that those before it are not merely late.
+
+        After a pause of the process, of the network or of the broker all that was held up comes at once.
+        """
         interval = time_ms - self.newest_ms if self.newest_ms else 0
-        seen = sorted(self._intervals)
-        usual = seen[len(seen) // 2] if seen else 0
-        regular = len(seen) == _REGULAR and seen[_REGULAR // 8] > 0.7 * usual and seen[-_REGULAR // 8 - 1] < 1.3 * usual
+        if self._silence is not None and interval < self._silence.usual_ms / 2:
+            self._owed -= 1
+            self._silence = self._silence if self._owed else None
+            return None
+        told, usual_ms = self.silence(), self._usual_ms()
+        if usual_ms and interval > _SILENT * usual_ms:
+            self._silence = Silence(self.newest_ms, time_ms, usual_ms)
+            self._owed = round(interval / usual_ms) - 1
         if interval > 0:
             self._intervals.append(interval)
-        return (interval, usual) if regular and interval > 3 * usual else (0, usual)
+        return told
+
+    def _usual_ms(self) -> int:
+        """How often messages come; 0 where they do not come regularly."""
+        seen = sorted(self._intervals)
+        usual = seen[len(seen) // 2] if len(seen) == _REGULAR else 0
+        return usual if usual and seen[_REGULAR // 8] > 0.7 * usual and seen[-_REGULAR // 8 - 1] < 1.3 * usual else 0
 
     def _time(self, arrival: Arrival) -> tuple[int, Quality]:
         if arrival.device_ms is None:

@@ -104,6 +104,8 @@ class MqttSession:
         """Take no further messages; what comes now stays with the broker."""
         self._closing = True
         self._note_loss(self._clock.now_ms())
+        for inbox in self._inboxes.values():
+            inbox.halt()
 
     def close(self, timeout_s: float) -> None:
         """Disconnect, after the last commit has sent its acknowledgements."""

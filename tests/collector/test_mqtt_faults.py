@@ -12,7 +12,7 @@ from collector.agent import Collector
 from collector.committer import committing
 from collector.credentials import check_credentials
 from collector.daemon import run
-from collector.recognizer import Arrival, Recognizer
+from collector.recognizer import Arrival, Identity, Recognizer, Silence
 from collector.wiring import wire_site
 from metering.config import ConfigError
 from metering.reading import GapReason
@@ -175,26 +175,58 @@ async def test_b9_poison_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert [reason.split(":")[0][:9] for _, _, reason in kept] == ["not UTF-8", "NaN is no", "300000 by"]
 
 
-def test_b4_without_numbers_a_hole_is_found_by_the_period_where_messages_come_regularly() -> None:
+def plain(recognizer: Recognizer, at_ms: int) -> Identity:
+    """One more message without time and number."""
+    identity = recognizer.identify(Arrival(at_ms, None, None, at_ms, False, False))
+    assert identity is not None
+    return identity
+
+
+def heard_every_10_s() -> tuple[Recognizer, int]:
     recognizer, now = Recognizer(), 1_795_219_200_000
     for _ in range(30):
         now += 10_000
-        identity = recognizer.identify(Arrival(now, None, None, now, False, False))
-        assert identity is not None
-        assert identity.silent_ms == 0
-    now += 300_000
-    found = recognizer.identify(Arrival(now, None, None, now, False, False))
-    assert found is not None
-    assert (found.silent_ms, found.usual_ms, found.missing) == (300_000, 10_000, 0)
+        assert plain(recognizer, now).silence is None
+    return recognizer, now
+
+
+def test_b4_without_numbers_a_hole_is_found_by_the_period_where_messages_come_regularly() -> None:
+    recognizer, last = heard_every_10_s()
+    assert plain(recognizer, last + 300_000).silence is None  # what came between may be late, and come at once
+    assert plain(recognizer, last + 310_000).silence == Silence(last, last + 300_000, 10_000)
+    assert plain(recognizer, last + 320_000).silence is None
+
+
+def test_c8_what_was_held_up_and_comes_at_once_is_no_hole() -> None:
+    recognizer, last = heard_every_10_s()
+    woken = last + 61_000  # a paused machine: six messages waited in its socket
+    for late in range(6):
+        assert plain(recognizer, woken + late).silence is None
+    for n in range(1, 20):
+        assert plain(recognizer, woken + 9_000 + 10_000 * n).silence is None
+    assert recognizer.silence() is None
+
+
+def test_c8_where_some_of_them_never_come_it_is_one() -> None:
+    recognizer, last = heard_every_10_s()
+    for late in range(3):
+        assert plain(recognizer, last + 61_000 + late).silence is None
+    assert plain(recognizer, last + 70_000).silence == Silence(last, last + 61_000, 10_000)
+
+
+def test_b4_a_hole_not_told_yet_is_told_at_the_end() -> None:
+    recognizer, last = heard_every_10_s()
+    plain(recognizer, last + 300_000)
+    assert recognizer.silence() == Silence(last, last + 300_000, 10_000)
+    assert recognizer.silence() is None
 
 
 def test_b4_where_messages_come_when_they_like_silence_is_no_hole() -> None:
     recognizer, now = Recognizer(), 1_795_219_200_000
     for n in range(60):
         now += (1_000, 40_000, 7_000, 300_000)[n % 4]
-        identity = recognizer.identify(Arrival(now, None, None, now, False, False))
-        assert identity is not None
-        assert identity.silent_ms == 0
+        assert plain(recognizer, now).silence is None
+    assert recognizer.silence() is None
 
 
 def test_b4_where_messages_are_numbered_numbers_tell() -> None:
@@ -203,7 +235,7 @@ def test_b4_where_messages_are_numbered_numbers_tell() -> None:
         recognizer.identify(Arrival(now + 10_000 * n, None, n, n, False, False))
     found = recognizer.identify(Arrival(now + 900_000, None, 90, 90, False, False))
     assert found is not None
-    assert (found.silent_ms, found.missing) == (0, 59)
+    assert (found.silence, found.missing) == (None, 59)
 
 
 async def test_b2_b4_what_a_broker_lost_is_a_hole_with_its_exact_numbers(tmp_path: Path) -> None:
