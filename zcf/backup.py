@@ -20,6 +20,7 @@ from metering.store import StoreError
 from metering.store.sqlite import holder, is_locked
 
 FOLDERS: Final = ("readings", "results", "entries")
+BESIDE: Final = ("readings/refused.json", "entries/audit*.jsonl")  # what devices refuse; who changed what
 SUMS: Final = "SHA256SUMS"
 
 
@@ -31,6 +32,8 @@ def backup(config: SiteConfig, file: Path) -> int:
         for source in sorted(config.store_dir.glob("*/*.db")):
             if source.parent.name in FOLDERS:
                 _copy(source, work / "store" / source.parent.name / source.name)
+        for beside in (path for pattern in BESIDE for path in sorted(config.store_dir.glob(pattern))):
+            _copy_lines(beside, work / "store" / beside.parent.name / beside.name)
         (work / "etc").mkdir()
         shutil.copy(config.path, work / "etc" / "site.yaml")
         if (profiles := config.path.parent / "profiles").is_dir():
@@ -83,6 +86,14 @@ def _copy(source: Path, copy: Path) -> None:
         new.close()
     if answer != "ok":
         raise StoreError(f"{source} is damaged: {answer}")
+
+
+def _copy_lines(source: Path, copy: Path) -> None:
+    """A line that is just being written is left out."""
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    content = source.read_bytes()
+    whole = content.rfind(b"\n") + 1 if source.suffix == ".jsonl" else len(content)
+    copy.write_bytes(content[:whole])
 
 
 def _sums(work: Path) -> Iterator[str]:

@@ -62,6 +62,7 @@ def test_a_backup_of_a_store_being_written_comes_back_whole(root: Path):
     (etc / "site.yaml").write_text("site: one\n")
     (etc / "secrets" / "influx_token").write_text("secret\n")
     sample = sampled(store, seed=random.randrange(10**6))
+    (store / "readings" / "refused.json").write_text("[]")
     kept = root / "kept.tar.gz"
     done(root, "backup", str(kept))  # the writer is still open
     before = {key: reading.value for key, reading in ReadingsReader(store).latest().items()}
@@ -72,6 +73,7 @@ def test_a_backup_of_a_store_being_written_comes_back_whole(root: Path):
     (etc / "site.yaml").write_text("site: two\n")
     told = done(root, "restore", str(kept))
     assert {key: reading.value for key, reading in ReadingsReader(store).latest().items()} == before
+    assert (store / "readings" / "refused.json").read_text() == "[]"
     assert (etc / "site.yaml").read_text() == "site: one\n"
     assert (etc / "secrets" / "influx_token").read_text() == "secret\n"
     aside = Path(told.strip().rsplit(" ", 1)[1])

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from collector.fields import Span
+from collector.refusal import Learned
+from collector.replanning import load_known, save_known
 from metering.store.readings_reader import ReadingsReader
 from tests.metering.store.works import accounted, commit, made
 from zcf.__main__ import app
@@ -55,6 +58,20 @@ def test_k14_a_backup_of_a_running_store_is_whole_and_comes_back_the_same(site: 
     with tarfile.open(tmp_path / "b.tar.gz") as archive:
         names = set(archive.getnames())
     assert {"./etc/site.yaml", "./etc/profiles/own.yaml", "./store/readings/readings.db", "./SHA256SUMS"} <= names
+
+
+def test_what_devices_refuse_and_who_changed_what_come_back_too(site: Path, tmp_path: Path) -> None:
+    made(tmp_path / "store", 10).close()
+    learned = Learned("maker-model", "0" * 64, "", ("m1",), ((3, 40),), (Span(3, 44, 46),))
+    save_known(tmp_path / "store" / "readings", [learned])
+    (tmp_path / "store" / "entries").mkdir(exist_ok=True)
+    (tmp_path / "store" / "entries" / "audit.jsonl").write_text('{"n": 1}\n{"n": 2}\n{"n":')  # being written
+    assert run("backup", site, tmp_path / "b.tar.gz").exit_code == 0
+    back = tmp_path / "elsewhere"
+    (tmp_path / "elsewhere.yaml").write_text(SITE.replace("path: store", f"path: {back}"))
+    assert run("restore", tmp_path / "elsewhere.yaml", tmp_path / "b.tar.gz").exit_code == 0
+    assert load_known(back / "readings") == (learned,)
+    assert (back / "entries" / "audit.jsonl").read_text() == '{"n": 1}\n{"n": 2}\n'
 
 
 def test_what_was_there_is_kept_and_a_store_in_use_is_refused(site: Path, tmp_path: Path) -> None:
