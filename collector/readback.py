@@ -78,7 +78,8 @@ class Readback:
         self._known = {hour: known for hour, known in self._known.items() if hour >= first}
         found = []
         for hour in range(first, last, HOUR_MS):
-            if differing(self._ours(hour), theirs.get(hour, {})):
+            ours, moving = self._ours(hour)
+            if (ours and moving) or differing(ours, theirs.get(hour, {})):
                 found += list(self._hour(hour, mend=mend))
         return found
 
@@ -91,27 +92,26 @@ class Readback:
             sent += len(batch)
         return sent, bad
 
-    def _ours(self, hour: int) -> dict[SeriesKey, Summary]:
-        """What the sink should hold of an hour; remembered until the hour changes."""
+    def _ours(self, hour: int) -> tuple[dict[SeriesKey, Summary], bool]:
+        """What the sink should hold of an hour, remembered until the hour changes; whether more is on its way there."""
         made_of = (self._outbox.mark(hour, hour + HOUR_MS), len(self._aside))
         if hour in self._known and self._known[hour][0] == made_of:
-            return self._known[hour][1]
-        delivered = self._outbox.delivered()
-        polls = list[int]()
-        found = joined(self._parts(hour, hour + HOUR_MS, HOUR_MS, polls)).get(hour, {})
-        if all(seq in delivered for seq in polls):
+            return self._known[hour][1], False
+        waiting = list[int]()
+        found = joined(self._parts(hour, hour + HOUR_MS, HOUR_MS, waiting)).get(hour, {})
+        if not waiting:
             self._known[hour] = (made_of, found)
-        return found
+        return found, bool(waiting)
 
     def _parts(
-        self, start_ms: int, end_ms: int, step_ms: int, undelivered: list[int]
+        self, start_ms: int, end_ms: int, step_ms: int, waiting: list[int]
     ) -> Iterator[tuple[int, SeriesKey, Summary]]:
-        for poll in self._due(start_ms, end_ms, undelivered):
+        for poll in self._due(start_ms, end_ms, waiting):
             window = poll.time_ms - poll.time_ms % step_ms
             yield from ((window, key, Summary(1, value, value)) for key, value in self._held(poll))
 
-    def _due(self, start_ms: int, end_ms: int, undelivered: list[int]) -> Iterator[StoredPoll]:
-        """The polls of a span that the sink has acknowledged."""
+    def _due(self, start_ms: int, end_ms: int, waiting: list[int]) -> Iterator[StoredPoll]:
+        """The polls of a span that the sink has acknowledged; times of the others, which it may have got by now."""
         delivered = self._outbox.delivered()
         for number, poll in enumerate(self._outbox.polls(start_ms, end_ms)):
             if number % 500 == 499:
@@ -119,7 +119,7 @@ class Readback:
             if poll.seq in delivered:
                 yield poll
             else:
-                undelivered.append(poll.seq)
+                waiting.append(poll.time_ms)
 
     def _held(self, poll: StoredPoll) -> Iterator[tuple[SeriesKey, int | float]]:
         """The readings of a poll that were sent, but for lines set aside."""
@@ -129,23 +129,27 @@ class Readback:
                 yield column.key, round(value / MICRO * MICRO) if isinstance(value, int) else value
 
     def _hour(self, hour: int, *, mend: bool) -> Iterator[Found]:
-        ours = joined(self._parts(hour, hour + HOUR_MS, MINUTE_MS, []))
+        """Theirs first: what is delivered meanwhile then seems to be missing, where else it would stand for others."""
         theirs = self._remote.summaries(hour, hour + HOUR_MS, MINUTE_MS)
+        waiting = list[int]()
+        ours = joined(self._parts(hour, hour + HOUR_MS, MINUTE_MS, waiting))
+        moving = {time_ms - time_ms % MINUTE_MS for time_ms in waiting}  # counts of such a minute prove nothing
         for minute in sorted(ours):
-            keys = differing(ours[minute], theirs.get(minute, {}))
+            keys = set(ours[minute]) if minute in moving else differing(ours[minute], theirs.get(minute, {}))
             missing = self._missing(minute, keys) if keys else set()
             if missing:
                 yield self._mended(minute, missing) if mend else Found(minute, len(missing), 0, 0)
 
     def _missing(self, minute: int, keys: set[SeriesKey]) -> Missing:
-        """Readings that are not there, or others."""
-        there = self._remote.values(keys, minute, minute + MINUTE_MS)
-        return {
-            (key, poll.time_ms)
+        """Readings, acknowledged before the look, that are not there, or others."""
+        due = {
+            (key, poll.time_ms): value
             for poll in self._due(minute, minute + MINUTE_MS, [])
             for key, value in self._held(poll)
-            if key in keys and there.get(key, {}).get(poll.time_ms) != value
+            if key in keys
         }
+        there = self._remote.values(keys, minute, minute + MINUTE_MS)
+        return {(key, time_ms) for (key, time_ms), value in due.items() if there.get(key, {}).get(time_ms) != value}
 
     def _mended(self, minute: int, missing: Missing) -> Found:
         """Send again what is missing; what is not there even then is set aside with its line."""

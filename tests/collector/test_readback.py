@@ -1,9 +1,11 @@
 """T8 and T9: what a sink acknowledged and does not hold is found by reading back, and sent again or set aside."""
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -15,6 +17,7 @@ from collector.reconciler import READ_TOKEN, Reconciler
 from metering.reading import MICRO
 from metering.store.influxdb import InfluxSource
 from metering.store.outbox import Delivered, Outbox
+from metering.store.summary import Summaries
 from tests.harness.fakeflux import FakeFlux, Fault
 from tests.harness.influx1 import influx1
 from tests.harness.rig import Rig
@@ -100,6 +103,51 @@ def test_t9_a_database_restored_from_an_older_backup_gets_back_what_it_forgot(tm
     assert known.check(*span(rig)) != []
     assert rig.values() == rig.expected()
     assert rig.flux.changed() == []
+    rig.close()
+
+
+class Brisk(random.Random):
+    """A poll every millisecond, so that many lie in one minute."""
+
+    def choice(self, seq: Any) -> Any:
+        return 1 if seq == (1, 7, 1000, 15_000) else super().choice(seq)
+
+
+class Busy(InfluxSource):
+    """A sink into which the forwarder delivers while it is looked at: as many lines as it lost are new by then."""
+
+    def __init__(self, rig: Rig, lost: int, acknowledged: bool) -> None:
+        super().__init__(rig.flux.url, "readings", SITE.id, FakeFlux.read_token)
+        self.rig, self.lost, self.acknowledged = rig, lost, acknowledged
+
+    def summaries(self, start_ms: int, end_ms: int, step_ms: int) -> Summaries:
+        if step_ms < HOUR_MS and self.lost:
+            self.rig.sample.add(self.lost, whole=True)
+            self.lost = 0
+            if not self.acknowledged:  # sent, and not marked yet
+                self.rig.forwarder._acknowledge = lambda *_: None
+            self.rig.step()
+        return super().summaries(start_ms, end_ms, step_ms)
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_t9_what_is_delivered_while_it_looks_does_not_stand_for_what_was_lost(
+    tmp_path: Path, acknowledged: bool
+) -> None:
+    rig = Rig(tmp_path, polls=0)
+    rig.sample.random = Brisk(5)
+    rig.drain()
+    for _ in range(3):
+        rig.sample.add(20, whole=True)
+        rig.drain()
+    rig.flux.roll_back(1)
+    lost = rig.expected().keys() - rig.values().keys()
+    assert lost
+    known = readback(rig)
+    known._remote = Busy(rig, 20, acknowledged)
+    found = known.check(*span(rig))
+    assert sum(one.missing for one in found) >= len(lost)
+    assert rig.values() == rig.expected()
     rig.close()
 
 
