@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from metering.quantity import Kind, quantity
 from metering.reading import MICRO, PollGroup, StoredPoll
 from metering.site import MeteringPoint, Role
@@ -67,8 +69,8 @@ def _whole(values: tuple[Any, ...]) -> bool:
 class GroupLines:
     """How the polls of one group are printed.
 
-    A counter is printed as the decimal it is (micro / 1e6, six places), a gauge with 17 significant digits: both read
-    back as the same double everywhere, and round(double x 1e6) gives the counter's integer for |x| < 2**32 [unit].
+    Every number is the shortest decimal that reads back as the same double, wherever it is read. Of a counter (micro /
+    1e6) that is its very decimal, and round(double x 1e6) gives its integer, for |x| < 2**32 [unit].
     """
 
     def __init__(self, site: str, group: PollGroup, points: Mapping[str, MeteringPoint]) -> None:
@@ -81,14 +83,19 @@ class GroupLines:
         self._prefix = {p: prefix(site, p, points.get(p)) for p in self._by_point}
         order = [i for indexes in self._by_point.values() for i in (*indexes, len(group.columns))]
         self._ordered = itemgetter(*order)
-        self._template = "".join(self._line(p, indexes) for p, indexes in self._by_point.items())
+        self._text = self._between()
 
-    def _line(self, point: str, indexes: list[int]) -> str:
-        fields = ",".join(f"{self._columns[i].quantity}={self._form(i)}" for i in indexes)
-        return f"{self._prefix[point].replace('%', '%%')} {fields} %d\n"
-
-    def _form(self, index: int) -> str:
-        return "%.6f" if self._whole[index] else "%.17g"
+    def _between(self) -> list[str]:
+        """What stands before each number and behind the last, with an empty place for every number."""
+        text = [""]
+        for point, indexes in self._by_point.items():
+            text[-1] += f"{self._prefix[point]} "
+            for index in indexes:
+                text[-1] += f"{self._columns[index].quantity}="
+                text += ["", ","]
+            text[-1] = " "
+            text += ["", "\n"]
+        return text
 
     def lines(self, poll: StoredPoll) -> str:
         """A poll as whole lines, each with its newline; empty where the poll holds no value."""
@@ -97,7 +104,9 @@ class GroupLines:
             row = [*values, poll.time_ms]
             for index in self._counters:
                 row[index] /= MICRO
-            return str(self._template % self._ordered(row))
+            text = self._text.copy()
+            text[1::2] = to_json(self._ordered(row))[1:-1].decode().split(",")
+            return "".join(text)
         return "".join(self._sparse(poll))
 
     def _sparse(self, poll: StoredPoll) -> Iterator[str]:
@@ -110,6 +119,6 @@ class GroupLines:
         value, name = poll.values[index], self._columns[index].quantity
         if value is None or not math.isfinite(value):
             return ""
-        text = self._form(index) % (value / MICRO if self._whole[index] else value)
+        text = to_json(value / MICRO if self._whole[index] else value).decode()
         grade = poll.quality[index] if poll.quality else 0
         return f"{name}={text},{name}{QUALITY}={grade}i" if grade else f"{name}={text}"

@@ -40,7 +40,7 @@ def test_a_poll_as_influxdb_client_would_write_it() -> None:
 
 def test_the_very_text() -> None:
     assert GroupLines("works", METER, {}).lines(poll(-0.5, -1)) == (
-        "unlisted,point=grid,site=works active_power=-0.5,active_energy_import=-0.000001 1795219200123\n"
+        "unlisted,point=grid,site=works active_power=-0.5,active_energy_import=-1e-6 1795219200123\n"
     )
 
 
