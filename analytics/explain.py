@@ -8,9 +8,10 @@ from typing import Any
 from analytics.account import Account
 from analytics.balance import BalanceLine
 from analytics.descent import Descent
-from analytics.documents import energy_document, totals_document
+from analytics.documents import energy_document, indicator_document, totals_document
 from analytics.factors import Gas, Method
 from analytics.flows import EXPORT, IMPORT, MADE
+from analytics.indicators import INDICATORS
 from analytics.intervals import empty
 from analytics.service import FactoryService
 from metering.period import Period, year
@@ -43,6 +44,16 @@ ENERGIES: dict[str, tuple[str, tuple[tuple[Role, tuple[str, ...]], ...]]] = {
 }  # fmt: skip
 
 
+MATCH = "match"
+SCORES: dict[str, str] = {
+    "annual_match": "own generation / use x 100",
+    "hourly_match": "sum over hours of min(use, own generation) / use x 100",
+    "hourly_match_stored": "sum over hours of min(use, own generation + green energy from the battery) / use x 100",
+    "quarter_hourly_match": "sum over quarter-hours of min(use, own generation) / use x 100",
+    "cfe_score": "(generation - export + grid share x import) / (use + charge - discharge) x 100",
+}
+
+
 def explain(service: FactoryService, figure: str, period: str) -> Document:
     """A figure of a period down to its readings; LookupError with near names for one there is not."""
     found = service.account(period)
@@ -56,6 +67,10 @@ def explain(service: FactoryService, figure: str, period: str) -> Document:
         return {**head, "kind": "total", **_total(service, found, name, Gas(gas or Gas.CO2_ONLY))}
     if figure in ENERGIES:
         return {**head, "kind": "energy", **_energy(service, found, figure)}
+    if name == MATCH and gas in SCORES:
+        return {**head, "kind": "match", **_match(service, period, gas)}
+    if figure in INDICATORS:
+        return {**head, "kind": "indicator", **_indicator(service, found, figure)}
     key = (name, gas)
     if key in found.series:
         return {**Descent(service, found.period).series(key, found.series[key]), **head, "kind": "series"}
@@ -64,7 +79,9 @@ def explain(service: FactoryService, figure: str, period: str) -> Document:
 
 def known(found: Account) -> list[str]:
     """The figures that can be asked for."""
-    return [*TOTALS, *ENERGIES, *(line.id for line in found.balance.lines), *(".".join(key) for key in found.series)]
+    scores = (f"{MATCH}.{name}" for name in SCORES)
+    lines, series = (line.id for line in found.balance.lines), (".".join(key) for key in found.series)
+    return [*TOTALS, *ENERGIES, *scores, *INDICATORS, *lines, *series]
 
 
 def _gases() -> tuple[str, str]:
@@ -94,6 +111,25 @@ def _energy(service: FactoryService, found: Account, name: str) -> Document:
         "value": energy_document(found.flows)[name], "unit": "kWh", "formula": f"{name} = {formula}",
         "series": [descent.series(key, found.series[key]) for key in keys],
     }  # fmt: skip
+
+
+def _match(service: FactoryService, period: str, name: str) -> Document:
+    """A score of clean electricity against load in time, from hours that are wholly known [%]."""
+    told = service.matching(period)
+    half = told["uncertainty"]["half"].get(name)
+    return {
+        "value": None if told[name] is None else 100 * told[name], "unit": "%", "formula": SCORES[name],
+        "half": None if half is None else 100 * half, "status": told["uncertainty"]["status"],
+        "coverage": told["coverage"], "hours": told["hours"], "grid_cfe": told["grid_cfe"],
+        "rests_on": ["generation_kwh", "consumption_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh"],
+    }  # fmt: skip
+
+
+def _indicator(service: FactoryService, found: Account, name: str) -> Document:
+    """An indicator with its reason, its parts and what it rests on."""
+    told = indicator_document(INDICATORS[name](service.inputs(found)))
+    formula = (INDICATORS[name].__doc__ or name).partition("\n")[0]
+    return {**told, "formula": formula, "rests_on": told["inputs"]}
 
 
 def _of_role(found: Account, role: Role, names: Iterable[str]) -> Iterator[SeriesKey]:

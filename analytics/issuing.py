@@ -17,6 +17,8 @@ PATTERNS = ("factors/*.yaml", "criteria/*.yaml", "*.yaml")
 README = """What this is: everything that the figures in issued/ rest on.
 
 issued/balance.json     the balance as it was issued: every line, totals, energies (CO2 alone; CO2e lines: co2e.json)
+issued/matching.json    clean electricity against load by the hour
+issued/claims.json      which labels may be used, and what the others lack
 issued/closing-N.json   the month as it was closed, if it was
 report/                 the report as it was handed out; every figure in its JSON is compared with the balance
 site.yaml               the meter tree and what the site declared
@@ -60,7 +62,10 @@ def issued_documents(service: FactoryService, period: str) -> dict[str, Document
     """The documents that are issued, by name."""
     found = service.account(period)
     e_lines = balance_document(found.flows, found.balance, Gas.CO2E)["lines"]
-    return {"balance.json": service.balance(period), "co2e.json": {"lines": e_lines}}
+    return {
+        "balance.json": service.balance(period), "co2e.json": {"lines": e_lines},
+        "matching.json": service.matching(period), "claims.json": service.claims(period),
+    }  # fmt: skip
 
 
 def _files(data: Path) -> Iterator[tuple[str, bytes]]:

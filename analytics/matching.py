@@ -4,7 +4,6 @@ Excess of one hour is never carried to another; only storage moves energy. Hours
 of both sums and lower the coverage; they are never filled. Google's CFE score, constraint 2 of tza-google-cfe.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -204,12 +203,6 @@ def matching_document(of: Matched, grid_cfe: float | None) -> Document:
         "denominator": "demand + charge - discharge", "clean": "on-site generation", "profiled": False,
         "battery": _battery(of), "heat_map": heat_map(of), "step_ms": QUARTER_MS,
     }  # fmt: skip
-
-
-def matching_of(flows: Flows, balance: Balance, facts: Mapping[str, float]) -> Document:
-    """The match of a balance's flows, with the site's declared battery efficiency and grid share."""
-    made = matched(flows, grid_kg_per_kwh(balance), facts.get("battery_efficiency"))
-    return matching_document(made, facts.get("grid_cfe_share"))
 
 
 def _battery(of: Matched) -> Document | None:

@@ -1,8 +1,9 @@
 """How a year goes: months against each target's own path and the SBTi line, and the renewable share by fiscal year."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from analytics.factors import Gas, Method
 from analytics.indicators import INDICATORS
@@ -23,17 +24,18 @@ DAY_MS = 86_400_000
 UNKNOWN = Sentence("该月数据不完整，不作判断。", "A part of the month is not known: nothing is said about it.")
 
 
-def progress(service: "FactoryService", number: int | None = None) -> Document:
-    """Every target of the site in one calendar year, this one by default, and the fiscal year that it ends in."""
+def progress(service: "FactoryService", number: int | None = None, until: date | None = None) -> Document:
+    """Every target of the site in one calendar year, up to a day, today by default, and the fiscal year of that day."""
     today = from_ms(service.clock()).astimezone(service.config.zone).date()
-    year = number or today.year
-    months = list(_months(service, year, today))
+    last = min(today, until or today)
+    year = number or last.year
+    months = list(_months(service, year, last))
     aims = targets(service.config.file.targets, service.config.document)
     rate = _rate(service.standards[NEAR_TERM])
     return {
         "year": year, "today": today.isoformat(), "rate_percent_a_year": rate,
         "targets": [_target(t, year, months, rate) for t in aims],
-        "fiscal_year": _fiscal(service, today),
+        "fiscal_year": _fiscal(service, last, whole=last == today),
     }  # fmt: skip
 
 
@@ -43,13 +45,13 @@ def _rate(standard: Standard) -> float:
     return float(found.thresholds[0].value)
 
 
-def _months(service: "FactoryService", year: int, today: date) -> Iterator[Month]:
+def _months(service: "FactoryService", year: int, last: date) -> Iterator[Month]:
     zone = service.config.zone
     whole, first_ms = calendar.year(year, zone), service.scored().period.start_ms
     young = first_ms > service.clock() - 360 * DAY_MS  # readings began within the last twelve months, none are older
     for number in range(1, 13):
         span = calendar.month(year, number, zone)
-        if date(year, number, 1) > today:
+        if date(year, number, 1) > last:
             return
         if young and span.end_ms <= first_ms:  # nothing to be added up
             yield Month(span.label, 0.0, _days(whole), None, UNKNOWN)
@@ -110,18 +112,28 @@ def _words(one: Track) -> Sentence:
     return Sentence(f"偏离，{count} 个月合计超出路径 {size}。", f"Off track by {size} in {count} months.")
 
 
-def _fiscal(service: "FactoryService", today: date) -> Document:
-    """Physical and contractual renewable share of the running fiscal year, and of the part of it that is known."""
+def _fiscal(service: "FactoryService", last: date, *, whole: bool) -> Document:
+    """Physical and contractual renewable share of a day's fiscal year up to it, and of the part of it that is known."""
     site = service.config.site
-    number = today.year + (site.fiscal_year_start > 1 and today.month >= site.fiscal_year_start)
+    number = last.year + (site.fiscal_year_start > 1 and last.month >= site.fiscal_year_start)
     span = calendar.fiscal_year(number, site.fiscal_year_start, site.zone)
-    found = service.account(span.label)
+    found = service.account(span.label if whole else _up_to(span, last, site.zone))
     known = service.scored()
     within = known if span.start_ms <= known.period.start_ms else found
+    if within is known and not whole:
+        within = service.account(_up_to(known.period, last, site.zone))
     return {
         "label": span.label, "start_ms": span.start_ms, "end_ms": span.end_ms,
         "to_date": _shares(service, found), "known": {"period": within.period.label, **_shares(service, within)},
     }  # fmt: skip
+
+
+def _up_to(span: Period, last: date, zone: ZoneInfo) -> str:
+    """The whole days of a span up to one of them, as a period is written."""
+    first = span.start.astimezone(zone).date()
+    if calendar.midnight(first, zone) < span.start:
+        first += timedelta(days=1)
+    return f"{min(first, last).isoformat()}..{last.isoformat()}"
 
 
 def _shares(service: "FactoryService", found: "Account") -> Document:

@@ -1,7 +1,7 @@
 """Drawings of a report as SVG: bars over time, scopes by method with their intervals. Colour means carrier, no more."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -11,6 +11,7 @@ from analytics.terms import Sentence
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 680, 210, 56, 34, 22
 LANGS = ("zh", "en")
+UNKNOWN = Sentence("未知", "not known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,15 @@ class Layer:
 
     name: Sentence
     carrier: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A limit drawn across each bar."""
+
+    name: Sentence
+    style: str  # "own" is a whole line, anything else a broken one
     values: Sequence[float | None]
 
 
@@ -36,11 +46,15 @@ class Row:
         return sum(value for *_, value in self.parts)
 
 
-def columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, caption: Sentence) -> Chart:
+def columns(
+    labels: Sequence[str], layers: Sequence[Layer], unit: str, caption: Sentence, marks: Sequence[Mark] = ()
+) -> Chart:
     """Stacked bars over days or months; a slot of which something is not known is hatched."""
     known = [sum(one.values[i] or 0.0 for one in layers) for i in range(len(labels))]
+    known += [value or 0.0 for one in marks for value in one.values]
     top = _round_up(max(known, default=0.0) or 1.0, unit)
-    return Chart({lang: _columns(labels, layers, unit, top, lang) for lang in LANGS}, caption)
+    drawn = {lang: _columns(labels, layers, unit, top, lang) + _marks(len(labels), marks, top, lang) for lang in LANGS}
+    return Chart({lang: _svg(HEIGHT, parts) for lang, parts in drawn.items()}, caption)
 
 
 def _round_up(top: float, unit: str) -> float:
@@ -51,7 +65,7 @@ def _round_up(top: float, unit: str) -> float:
     return next((m for m in steps if m * size >= number), 10.0) * size / by
 
 
-def _columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, top: float, lang: str) -> str:
+def _columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, top: float, lang: str) -> list[str]:
     wide = (WIDTH - LEFT) / max(len(labels), 1)
     scale = (HEIGHT - BOTTOM - TOP) / top
     drawn = [*_grid(top, scale, unit), *_legend(layers, lang)]
@@ -65,7 +79,29 @@ def _columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, top: flo
             drawn.append(_rect(x, y, wide * 0.72, tall, f"c-{one.carrier}"))
         if len(labels) <= 16 or index % 5 == 0:
             drawn.append(_text(x + wide * 0.36, HEIGHT - BOTTOM + 16, label, "axis middle"))
-    return _svg(HEIGHT, drawn)
+    return drawn
+
+
+def _marks(count: int, marks: Sequence[Mark], top: float, lang: str) -> list[str]:
+    wide, scale = (WIDTH - LEFT) / max(count, 1), (HEIGHT - BOTTOM - TOP) / top
+    drawn, x = [], WIDTH - 20.0
+    for one in marks:
+        for at, value in enumerate(one.values):
+            if value is not None:
+                drawn.append(_mark(LEFT + at * wide + wide * 0.06, HEIGHT - BOTTOM - value * scale, wide * 0.88, one))
+        name = one.name.text(lang)
+        x -= 34 + _breadth(name)
+        drawn += [_mark(x, 7, 16, one), _text(x + 21, 11, name, "axis")]
+    return drawn
+
+
+def _mark(x: float, y: float, wide: float, one: Mark) -> str:
+    return f'<path class="mark {"whole" if one.style == "own" else "broken"}" d="M{x:.1f} {y:.1f}h{wide:.1f}"/>'
+
+
+def _breadth(words: str) -> float:
+    """How wide words are about, in the size of an axis."""
+    return sum(12 if ord(c) > 0x2E80 else 6.4 for c in words)
 
 
 def _grid(top: float, scale: float, unit: str) -> list[str]:
@@ -83,7 +119,7 @@ def _legend(layers: Sequence[Layer], lang: str) -> list[str]:
     for one in layers:
         name = one.name.text(lang)
         drawn += [_rect(x, 2, 10, 10, f"c-{one.carrier}"), _text(x + 15, 11, name, "axis")]
-        x += 34 + sum(12 if ord(c) > 0x2E80 else 6.4 for c in name)
+        x += 34 + _breadth(name)
     return drawn
 
 
@@ -115,6 +151,34 @@ def _rows(bars: Sequence[Row], unit: str, top: float, lang: str) -> str:
 def _said(value: float, unit: str) -> str:
     number, name = scaled(value, unit)
     return f"{digits(number)} {printed_unit(name)}"
+
+
+def heat_map(labels: Sequence[str], cells: Sequence[Sequence[float | None]], caption: Sentence) -> Chart:
+    """Shares by hour of the day, one column a day or month; what is not known is hatched."""
+    return Chart({lang: _heat(labels, cells, lang) for lang in LANGS}, caption)
+
+
+def _heat(labels: Sequence[str], cells: Sequence[Sequence[float | None]], lang: str) -> str:
+    wide, tall, top = (WIDTH - LEFT) / max(len(labels), 1), 8.0, 24.0
+    hours_told = (_text(LEFT - 6, top + hour * tall + 8, f"{hour:02}:00", "axis end") for hour in range(0, 24, 6))
+    drawn = [*_steps(lang), *hours_told]
+    for at, (label, hours) in enumerate(zip(labels, cells, strict=True)):
+        x = LEFT + at * wide
+        for hour, share in enumerate(hours):
+            style = "unknown" if share is None else f"m{min(4, int(share * 5))}"
+            drawn.append(_rect(x, top + hour * tall, wide - 1, tall - 0.5, style))
+        if len(labels) <= 16 or at % 5 == 0:
+            drawn.append(_text(x + wide / 2, top + 24 * tall + 14, label, "axis middle"))
+    return _svg(top + 24 * tall + 20, drawn)
+
+
+def _steps(lang: str) -> Iterator[str]:
+    """The legend: five steps of the scale, and what is not known."""
+    names = [*(f"{20 * n}–{20 * n + 20} %" for n in range(5)), UNKNOWN.text(lang)]
+    for at, name in enumerate(names):
+        x = LEFT + at * 92.0
+        yield _rect(x, 2, 10, 10, f"m{at}" if at < 5 else "unknown")
+        yield _text(x + 15, 11, name, "axis")
 
 
 def share_bar(counts: Mapping[str, int]) -> str:

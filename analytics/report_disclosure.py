@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from analytics import report_sections as part
+from analytics.report_claims import claims_blocks, conditions_table
 from analytics.report_facts import Facts
+from analytics.report_matching import matching_blocks
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Judgement, Table, Tag, Text, Verdicts, same, sentence
+from analytics.report_targets import targets_blocks
 from analytics.terms import Sentence, Status
 
 Document = Mapping[str, Any]
@@ -95,33 +98,12 @@ def weak_table(facts: Facts) -> Table:
 
 
 def metrics(facts: Facts) -> Chapter:
-    """The figures themselves: emissions, energy, what stands beside, targets, scorecards."""
+    """The figures themselves: emissions, energy, its match in time, what stands beside, targets, scorecards, claims."""
     return Chapter("4", S("指标与目标", "Metrics and targets"), (
         part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.apart_table(facts),
-        part.beside_table(facts), part.energy_table(facts), targets_table(facts), part.scores_table(facts),
+        part.beside_table(facts), part.energy_table(facts), *matching_blocks(facts), *targets_blocks(facts),
+        part.scores_table(facts), *claims_blocks(facts),
     ))  # fmt: skip
-
-
-def targets_table(facts: Facts) -> Table:
-    """Declared targets and the straight line between base and target year (SBTi: linear, not compounding)."""
-    year = facts.period.start.astimezone(facts.zone).year
-    heads = (S("基准年", "Base year"), S("基准", "Base"), S("目标年", "Target year"), S("目标", "Target"),
-             S(f"{year}年线性路径", f"Linear path in {year}"))  # fmt: skip
-    body = tuple(
-        (same(str(t["base_year"])), Figure(NOTHING, float(t["base_t"]), "tCO2"), same(str(t["year"])),
-         Figure(NOTHING, float(t["target_t"]), "tCO2"), Figure(NOTHING, on_path(t, year), "tCO2"))
-        for t in facts.targets if {"base_year", "base_t", "year", "target_t"} <= t.keys()
-    )  # fmt: skip
-    return Table("targets", S("目标", "Targets"), heads, body, S("未声明目标。", "No target is declared."))
-
-
-def on_path(target: Document, year: int) -> float | None:
-    """What a linear path allows in a year [t]; None outside it."""
-    first, last = int(target["base_year"]), int(target["year"])
-    if not first <= year <= last or first == last:
-        return None
-    base, goal = float(target["base_t"]), float(target["target_t"])
-    return base + (goal - base) * (year - first) / (last - first)
 
 
 def annexes(facts: Facts) -> Iterator[Chapter]:
@@ -135,7 +117,8 @@ def annexes(facts: Facts) -> Iterator[Chapter]:
     ))  # fmt: skip
     yield Chapter("B", S("附录 B：计量", "Annex B: metering"), (part.nodes_table(facts), how_to_check(facts)))
     yield Chapter(
-        "C", S("附录 C：逐条结论", "Annex C: every verdict"), tuple(map(part.scorecard, facts.scores.values()))
+        "C", S("附录 C：逐条结论", "Annex C: every verdict"),
+        (*map(part.scorecard, facts.scores.values()), conditions_table(facts)),
     )
 
 

@@ -40,7 +40,9 @@ class Facts:
     entries: Sequence[Document]
     open_items: Sequence[Document]
     measures: Sequence[Document]
-    targets: Sequence[Document]
+    claims: Document
+    progress: Document  # targets up to the period's end
+    matching: Document
     code: Mapping[str, str]
 
     @property

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from analytics import report_sections as part
-from analytics.report_disclosure import annexes, targets_table
+from analytics.report_claims import claims_blocks
+from analytics.report_disclosure import annexes
 from analytics.report_facts import Facts
+from analytics.report_matching import matching_blocks
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Table, Text, same
+from analytics.report_targets import targets_blocks
 from analytics.report_words import CATEGORY
 from analytics.terms import Sentence
 
@@ -39,13 +42,15 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
             part.interval_note(facts), part.apart_table(facts), part.beside_table(facts),
         )),
         Chapter("3", S("活动数据与方法", "Activity data and methods"), (
-            method_text(facts), part.energy_table(facts), part.energy_chart(facts), part.factors_table(facts),
+            method_text(facts), part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),
+            part.factors_table(facts),
         )),
-        Chapter("4", S("基准年与目标", "Base year and targets"), (targets_table(facts),)),
+        Chapter("4", S("基准年与目标", "Base year and targets"), targets_blocks(facts)),
         Chapter("5", S("数据质量与未计入内容", "Data quality, and what is not counted"), (
             part.lacking_table(facts), part.suspects_table(facts), part.closings_table(facts),
             part.entries_table(facts),
         )),
+        Chapter("6", S("可以据此声明什么", "What may be claimed from it"), claims_blocks(facts)),
         *annexes(facts),
     )  # fmt: skip
 

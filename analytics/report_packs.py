@@ -1,10 +1,13 @@
 """Two packs for those who ask: figures by topic as climate questionnaires want them, and the six paths of 2026."""
 
 from analytics import report_sections as part
-from analytics.report_disclosure import annexes, how_to_check, targets_table, ways_table
+from analytics.report_claims import claims_blocks
+from analytics.report_disclosure import annexes, how_to_check, ways_table
 from analytics.report_facts import SIX_PATHS, Facts
 from analytics.report_inventory import boundary_table, category_table, method_text
-from analytics.report_parts import Chapter, Text, Verdicts, sentence
+from analytics.report_matching import matching_blocks
+from analytics.report_parts import Block, Chapter, Text, Verdicts, sentence
+from analytics.report_targets import targets_blocks
 from analytics.terms import Sentence
 
 S = Sentence
@@ -23,12 +26,15 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
             *part.shortcomings(facts), part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
             category_table(facts), part.apart_table(facts), part.beside_table(facts),
         )),
-        Chapter("3", S("能源", "Energy"), (part.energy_table(facts), part.energy_chart(facts))),
+        Chapter("3", S("能源", "Energy"), (
+            part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),
+        )),
         Chapter("4", S("目标与措施", "Targets and initiatives"), (
-            targets_table(facts), part.measures_table(facts), ways_table(facts),
+            *targets_blocks(facts), part.measures_table(facts), ways_table(facts),
         )),
         Chapter("5", S("核证与数据质量", "Verification and data quality"), (
             part.closings_table(facts), part.lacking_table(facts), part.suspects_table(facts), how_to_check(facts),
+            *claims_blocks(facts),
         )),
         *annexes(facts),
     )  # fmt: skip
@@ -42,13 +48,18 @@ def six_paths(facts: Facts) -> tuple[Chapter, ...]:
                 "notice")  # fmt: skip
     chapters = []
     for number, path in enumerate(score["standard"]["dimensions"], 1):
-        name = sentence(path["name"])
-        blocks = (Verdicts(S("指标", "Indicators"), part.judgements(score, path["id"])),)
-        chapters.append(
-            Chapter(str(number), name, (note, *part.shortcomings(facts), *blocks) if number == 1 else blocks)
-        )
+        blocks: tuple[Block, ...] = (Verdicts(S("指标", "Indicators"), part.judgements(score, path["id"])),)
+        blocks = (note, *part.shortcomings(facts), *blocks) if number == 1 else blocks
+        chapters.append(Chapter(str(number), sentence(path["name"]), (*blocks, *_beside(facts, path["id"]))))
     last = Chapter(str(len(chapters) + 1), S("核算结果", "What was accounted"), (
-        part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.beside_table(facts),
-        part.energy_table(facts), ways_table(facts),
+        part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
+        part.energy_table(facts), *targets_blocks(facts), ways_table(facts),
     ))  # fmt: skip
     return (*chapters, last, *annexes(facts))
+
+
+def _beside(facts: Facts, path: str) -> tuple[Block, ...]:
+    """What a path is about beside its indicators."""
+    if path == "source":
+        return (part.energy_chart(facts), *matching_blocks(facts))
+    return (part.beside_table(facts), *claims_blocks(facts)) if path == "offset_disclosure" else ()

@@ -17,6 +17,7 @@ from analytics.calendar import local_time
 from analytics.closing import closings, effective, items_within
 from analytics.flows import Flow, Flows
 from analytics.issuing import issued_documents
+from analytics.progress import progress
 from analytics.report import KINDS, report
 from analytics.report_facts import SIX_PATHS, Facts
 from analytics.report_html import html
@@ -25,7 +26,7 @@ from analytics.report_xlsx import xlsx
 from analytics.service import DAY_MS, FactoryService
 from analytics.tree_document import uncertainty_document
 from analytics.uncertainty import point_totals
-from metering.period import QUARTER_MS, from_ms
+from metering.period import QUARTER_MS, Period, from_ms
 from metering.sitefile import SiteConfig
 
 Document = dict[str, Any]
@@ -61,8 +62,15 @@ def gather(service: FactoryService, period: str) -> Facts:
         {name: service.score(name, period) for name in dict.fromkeys(names)}, steps(found.flows, config),
         closings(service.results, found.period.label),
         [fingerprint.entry_body(one) for one in effective(service.source, found.period)],
-        items_within(service, found.period), measures(config), config.file.targets, fingerprint.code(),
+        items_within(service, found.period), measures(config), service.claims(period), track(service, found.period),
+        service.matching(period), fingerprint.code(),
     )  # fmt: skip
+
+
+def track(service: FactoryService, period: Period) -> Document:
+    """The targets in the period's year, up to its last day."""
+    last = from_ms(period.end_ms - 1).astimezone(service.config.zone).date()
+    return progress(service, last.year, last)
 
 
 def measures(config: SiteConfig) -> list[Document]:

@@ -24,7 +24,7 @@ from analytics.indicators import Inputs, compute
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
-from analytics.matching import matching_of
+from analytics.matching_uncertainty import matching_of
 from analytics.order_files import orders_of
 from analytics.progress import progress
 from analytics.quality import quality_document

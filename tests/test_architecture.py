@@ -36,7 +36,7 @@ PURE = {
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "doubt", "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
         "corrected", "entered", "measures", "reach", "proofs", "claims", "targets", "boundaries", "savings",
-        "serials", "ledger", "holdings", "matching", "battery",
+        "serials", "ledger", "holdings", "matching", "matching_uncertainty", "battery",
         "refrigerants", "process_gases", "fuel_paths", "recorded", "carbon_uncertainty", "supersession",
         "scope3", "work_orders",
     ),

@@ -9,6 +9,7 @@ from typing import Any
 
 from analytics import fingerprint
 from analytics.bundle import Bundle, BundleError, unpack
+from analytics.explain import MATCH, SCORES
 from analytics.held import NoResults
 from analytics.issuing import issued_documents
 from analytics.service import FactoryService
@@ -16,6 +17,7 @@ from metering.config import ConfigError
 from metering.sitefile import load_site
 
 Document = dict[str, Any]
+LATER = frozenset({"matching.json", "claims.json"})  # bundles issued before they were have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def verify(file: Path) -> Verification:
 def _figures(bundle: Bundle) -> Iterator[Check]:
     found = recomputed(bundle)
     for name, document in found.items():
+        if name in LATER and f"issued/{name}" not in bundle.members:
+            continue
         issued = bundle.json(f"issued/{name}")
         yield from (Check(f"{name}: {path}", *found_pair) for path, *found_pair in _pairs(issued, document))
     yield from _reported(bundle, known_figures(found))
@@ -94,7 +98,12 @@ def known_figures(found: Mapping[str, Document]) -> Document:
     balance = found["balance.json"]
     totals = {f"{name}.{gas}": value for name, of in balance["totals"].items() for gas, value in of.items()}
     lines = {line["id"]: line["kg"] for line in (*balance["lines"], *found["co2e.json"]["lines"])}
-    return {**totals, **lines, **balance["energy"]}
+    match = {f"{MATCH}.{name}": _percent(found["matching.json"][name]) for name in SCORES}
+    return {**totals, **lines, **balance["energy"], **match}
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def recomputed(bundle: Bundle) -> dict[str, Document]:

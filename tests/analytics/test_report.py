@@ -15,7 +15,6 @@ from openpyxl import load_workbook
 from analytics.explain import explain
 from analytics.issuing import issue
 from analytics.report import KINDS, report
-from analytics.report_disclosure import on_path
 from analytics.report_facts import Facts
 from analytics.report_parts import Chapter, Figure, Report, Table, report_document, same
 from analytics.report_words import OUTCOME, STATUS, digits, interval, shown
@@ -185,11 +184,6 @@ def test_digits_for_people(value: float, text: str):
 def test_an_interval_stands_in_the_unit_of_its_value():
     assert interval(263_490.0, 1_230.0, "kgCO2") == "± 1.230 tCO₂ (0.5 %)"
     assert interval(None, 1.0, "kgCO2") == interval(1.0, None, "kgCO2") == ""
-
-
-def test_a_target_path_is_linear_and_ends_where_it_ends():
-    target = {"base_year": 2020, "base_t": 100, "year": 2030, "target_t": 50}
-    assert [on_path(target, year) for year in (2020, 2025, 2030, 2019, 2031)] == [100.0, 75.0, 50.0, None, None]
 
 
 def test_every_status_and_outcome_has_its_word():

@@ -108,12 +108,26 @@ def show_explanation(document: Document, lang: str) -> None:
     elif document["kind"] == "line":
         _grow_line(tree, document, lang)
     else:
-        tree.add(document["formula"])
+        _grow_figure(tree, document, lang)
         for line in document.get("lines", ()):
             _grow_line(tree.add(f"[bold]{line['id']}[/] = {line['value']:,.3f} {line['unit']}"), line, lang)
         for one in document.get("series", ()):
             _grow_series(tree.add(f"[bold]{one['series']}[/] = {one['value']:,.3f} {one['unit']}"), one)
     Console(highlight=False).print(tree)
+
+
+def _grow_figure(tree: "Tree", document: Document, lang: str) -> None:
+    """How a figure that is no line is made, how sure it is, and what it rests on."""
+    tree.add(document["formula"])
+    if document.get("half") is not None:
+        tree.add(f"± {document['half']:,.3f} {document['unit']} (95 %)")
+    for name in ("reason", "doubt", "note"):
+        if document.get(name):
+            tree.add(f"[yellow]{document[name][lang]}[/]")
+    for name, value in (document.get("parts") or {}).items():
+        tree.add(f"{name}: {value:,.6g}")
+    if document.get("rests_on"):
+        tree.add(f"rests on: {', '.join(document['rests_on'])}")
 
 
 def _grow_line(tree: "Tree", line: Document, lang: str) -> None:
