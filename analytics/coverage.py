@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
+from typing import Any
 
-from analytics.indicator_inputs import percent
+from analytics.terms import Sentence
 from metering.site import BOUNDARY_ROLES, MeteringPoint, Role, Site
 
 
@@ -14,6 +16,13 @@ class Level(StrEnum):
     UNIT = "unit"
     SUB_UNIT = "sub_unit"
     EQUIPMENT = "equipment"
+
+
+NAMES = {
+    Level.UNIT: Sentence("用能单位", "the site itself"),
+    Level.SUB_UNIT: Sentence("次级用能单位", "its sub-units"),
+    Level.EQUIPMENT: Sentence("主要用能设备", "its main equipment"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Coverage:
     @property
     def percent(self) -> float:
         """配备率 [%]."""
-        return percent(self.fitted, self.wanted)
+        return float(100 * Fraction(self.fitted, self.wanted))
 
 
 def from_tree(site: Site) -> tuple[Required, ...]:
@@ -68,3 +77,12 @@ def coverage(site: Site, required: Iterable[Required]) -> tuple[Coverage, ...]:
         lacking = tuple(r.id for r in wanted if r.point not in fitted)
         found.append(Coverage(level, carrier, len(wanted), len(wanted) - len(lacking), lacking))
     return tuple(sorted(found, key=lambda c: (list(Level).index(c.level), c.carrier)))
+
+
+def coverage_document(found: Iterable[Coverage]) -> list[dict[str, Any]]:
+    """The share of wanted meters that are fitted, by level and carrier, and where none is."""
+    return [
+        {"level": one.level.value, "name": NAMES[one.level].both(), "carrier": one.carrier, "wanted": one.wanted,
+         "fitted": one.fitted, "percent": one.percent, "lacking": list(one.lacking)}
+        for one in found
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from typing import Any
 
 from analytics.calendar import area_use
+from analytics.coverage import coverage, coverage_document, from_tree
 from analytics.flows import Flows
 from analytics.reconcile import reconcile
 from analytics.sankey import sankey
@@ -25,7 +26,7 @@ Document = dict[str, Any]
 
 
 def tree_of(config: SiteConfig, flows: Flows) -> Document:
-    """Nodes, suspects, Sankey, cost (null where no contract is declared), uncertainty and idle energy."""
+    """Nodes, suspects, metering coverage, Sankey, cost (null without a contract), uncertainty and idle energy."""
     fit = reconcile(flows)
     named = suspects(flows, fit)
     calendar, tariff = calendar_of(config), tariff_of(config)
@@ -33,6 +34,7 @@ def tree_of(config: SiteConfig, flows: Flows) -> Document:
     return {
         "nodes": nodes_document(flows, residuals(flows), fit, named),
         "fit": fit_document(config.site, fit, named),
+        "metering": coverage_document(coverage(config.site, from_tree(config.site))),
         "sankey": sankey_document(config.site, sankey(flows)),
         "cost": None if bill is None else cost_document(bill),
         "uncertainty": uncertainty_document(flow_totals(flows).values()),

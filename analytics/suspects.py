@@ -6,10 +6,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from analytics.flows import Flows
+from analytics.flows import EXPORT, IMPORT, Flows
 from analytics.reconcile import Reconciliation, Term
 from analytics.terms import Sentence
-from metering.site import Site
+from metering.site import Role, Site
 
 REVERSED = 0.25  # how far from −1 a reversed meter may read
 
@@ -39,17 +39,28 @@ class Suspect:
 def suspects(flows: Flows, found: Reconciliation) -> tuple[Suspect, ...]:
     """Everything that was named, the most striking first."""
     return tuple(
-        _gain(flows.site, found, term) if term.kind == "gain" else _lost(flows, found, term) for term in found.freed
+        _gain(flows, found, term) if term.kind == "gain" else _lost(flows, found, term) for term in found.freed
     )
 
 
-def _gain(site: Site, found: Reconciliation, term: Term) -> Suspect:
-    gain = found.last.term(term.name).estimate
+def _gain(flows: Flows, found: Reconciliation, term: Term) -> Suspect:
+    site, gain = flows.site, found.last.term(term.name).estimate
     reads = 1 / (1 + gain) if abs(1 + gain) > 1e-6 else float("inf")
     others = tuple(_rivals(found, term))
-    fault = Fault.REVERSED if abs(reads + 1) <= REVERSED else Fault.FACTOR
+    turned = abs(reads + 1) <= REVERSED or _backwards(flows, term.name)
+    fault = Fault.REVERSED if turned else Fault.FACTOR
     said = _reversed(site, term.name) if fault is Fault.REVERSED else _factor(site, term.name, reads)
     return Suspect(term.name, fault, term.score, reads, None, others, said + _or(site, others))
+
+
+def _backwards(flows: Flows, point: str) -> bool:
+    """A load that gives more than it takes, or a generator that takes more than it gives."""
+    taken, given = flows.flow(point, IMPORT), flows.flow(point, EXPORT)
+    if taken is None or given is None:
+        return False
+    more = given.total().micro - taken.total().micro
+    role = flows.site.point(point).role
+    return more > 0 if role is Role.LOAD else role is Role.GENERATION and more < 0
 
 
 def _rivals(found: Reconciliation, term: Term) -> Iterator[str]:
@@ -101,6 +112,8 @@ def _lost(flows: Flows, found: Reconciliation, term: Term) -> Suspect:
     fault = Fault.SILENT if still else Fault.UNMETERED
     point = still[0] if still else term.name
     said = _silent(flows.site, still, rest) if still else _unmetered(flows.site, term.name, rest, share)
+    if len(still) == 1 and _backwards(flows, point):
+        fault, said = Fault.REVERSED, _reversed(flows.site, point)
     return Suspect(point, fault, term.score, None, share, tuple(still[1:]), said)
 
 

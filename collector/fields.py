@@ -78,10 +78,10 @@ _SIGNED = frozenset({"active_power", "reactive_power", "active_power_demand"})
 def wired(field: Field, ct_ratio: Fraction = Fraction(1), *, reversed: bool = False) -> Field:
     """The field as seen from its metering point: CT ratio applied where the meter does not, a reversed CT undone."""
     ratio = ct_ratio if field.secondary else Fraction(1)
-    mirrored = ratio * (-1 if reversed and _without_phase(field.quantity) in _SIGNED else 1)
+    mirrored = ratio * (-1 if reversed and is_signed(field.quantity) else 1)
     return replace(
         field,
-        quantity=_other_way(field.quantity) if reversed else field.quantity,
+        quantity=other_way(field.quantity) if reversed else field.quantity,
         factor=field.factor * mirrored,
         offset=field.offset * mirrored,
         modulus=None if field.modulus is None else field.modulus * ratio,
@@ -90,11 +90,13 @@ def wired(field: Field, ct_ratio: Fraction = Fraction(1), *, reversed: bool = Fa
     )
 
 
-def _without_phase(quantity: str) -> str:
-    return quantity[:-3] if quantity.endswith(("_l1", "_l2", "_l3")) else quantity
+def is_signed(quantity: str) -> bool:
+    """Whether a quantity changes its sign with the direction."""
+    return (quantity[:-3] if quantity.endswith(("_l1", "_l2", "_l3")) else quantity) in _SIGNED
 
 
-def _other_way(quantity: str) -> str:
+def other_way(quantity: str) -> str:
+    """What a register counts once its meter sits the other way round."""
     if not quantity.startswith(_SWAPPED):
         return quantity
     if "_import" in quantity:

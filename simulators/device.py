@@ -33,12 +33,13 @@ class Moments:
         return self._kept[second]
 
 
-def reading(sample: Sample, node: str, name: str) -> Value:
-    """What a node has of a quantity at a sample's first instant; None where it has no such thing."""
+def reading(sample: Sample, node: str, name: str, connected: wrong.Connection = wrong.RIGHT) -> Value:
+    """What a meter so connected shows of a node at a sample's first instant; None where it has no such thing."""
+    asked, factor = connected.asked(name)
     try:
         if quantity(name).kind is Kind.COUNTER:
-            return int(sample.counter(node, name)[0])
-        return float(sample.gauge(node, name)[0])
+            return int(sample.counter(node, asked)[0]) * factor.numerator // factor.denominator
+        return float(sample.gauge(node, asked)[0]) * float(factor)
     except KeyError:
         return None
 
@@ -57,7 +58,9 @@ class Source:
         self._node, self._moments, self._start_ms = section.node, moments, start_ms
         fields = seen(section, profile)
         self._names = tuple(f.quantity for f in fields) or tuple(p.quantity for p in profile.messages)
+        faults = tuple(faults)
         self._faults = tuple(f for f in faults if f.kind in wrong.IN_DEVICE)
+        self._connected = wrong.connection(faults)
         counters = frozenset(n for n in self._names if quantity(n).kind is Kind.COUNTER)
         self._known = wrong.Device(counters, moduli(fields))
 
@@ -67,7 +70,7 @@ class Source:
 
     def _truth(self, since_start_ms: int) -> Mapping[str, Value]:
         sample = self._moments.at(self._start_ms + since_start_ms)
-        return {name: reading(sample, self._node, name) for name in self._names}
+        return {name: reading(sample, self._node, name, self._connected) for name in self._names}
 
 
 def moduli(fields: Iterable[Field]) -> dict[str, int]:

@@ -6,17 +6,23 @@ Nothing here is random: a fault has a start, a length and a stride, so the same 
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, NamedTuple, TypeAlias
+
+from collector.fields import is_signed, other_way
 
 Shown: TypeAlias = Mapping[str, int | float | None]  # quantity -> counters in 1e-6 of the unit, gauges in the unit
 Kind = Literal[
     "stuck", "reset", "rollover", "swap", "nan", "zeros", "drift",
+    "ct", "reversed",
     "late", "lost", "short", "duplicate", "wrong_unit", "wrong_transaction", "exception", "cut", "down",
 ]  # fmt: skip
 
 IN_DEVICE = frozenset({"stuck", "reset", "rollover", "swap", "nan", "zeros", "drift"})
 LASTING = frozenset({"reset", "rollover", "swap", "drift"})  # a register that jumped stays where it jumped to
 ON_LINK = frozenset({"down"})
+CONNECTED = frozenset({"ct", "reversed"})  # wrong since the meter was put in, and so in its past too
+THROUGH_CTS = ("active_", "reactive_", "apparent_", "current_")  # quantities that current transformers measure
 _HEADER = struct.Struct(">HHHBB")  # transaction, protocol, length, unit, function (Modbus TCP guide of 2006)
 
 
@@ -34,6 +40,7 @@ class Fault:
     counter: int = 0  # what a new meter starts at [1e-6 unit]
     quantities: frozenset[str] = frozenset()  # empty: all
     rate: float = 0.0  # of drift: relative error
+    factor: Fraction = Fraction(1)  # of ct: what the meter shows of what there is
 
     def on(self, since_start_ms: int) -> bool:
         """Whether it is at work; what has jumped stays jumped."""
@@ -44,6 +51,33 @@ class Fault:
     def touches(self, quantity: str) -> bool:
         """Whether it concerns a quantity."""
         return not self.quantities or quantity in self.quantities
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a meter is connected: what its transformers make of the current, and whether they sit the wrong way round."""
+
+    factor: Fraction = Fraction(1)
+    reversed: bool = False
+
+    def asked(self, quantity: str) -> tuple[str, Fraction]:
+        """Which true quantity a meter so connected shows for this one, and how much of it."""
+        factor = self.factor if quantity.startswith(THROUGH_CTS) else Fraction(1)
+        if not self.reversed:
+            return quantity, factor
+        return other_way(quantity), -factor if is_signed(quantity) else factor
+
+
+RIGHT = Connection()
+
+
+def connection(faults: Iterable[Fault]) -> Connection:
+    """How one meter is connected, by its faults."""
+    found = RIGHT
+    for fault in faults:
+        turned = found.reversed != (fault.kind == "reversed")
+        found = Connection(found.factor * fault.factor, turned) if fault.kind in CONNECTED else found
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from metering.store.readings import ReadingsWriter
 from simulators.columns import encode
 from simulators.config import DeviceSection, PlantFile
 from simulators.device import moduli
-from simulators.faults import Fault, rolled
+from simulators.faults import Connection, Fault, connection, rolled
 from simulators.messages import Message
 from simulators.mqtt import sequence
 from simulators.plant import Plant
@@ -78,7 +78,7 @@ def history(
     """The polls of [start, end), oldest first, one batch a local day."""
     works = Plant(plant.freeze())
     turned = _rollovers(plant, groups, works, faults)
-    workers = [_worker(index, track, turned) for index, track in enumerate(groups)]
+    workers = [_worker(index, track, turned, _connected(track, faults)) for index, track in enumerate(groups)]
     for sample in works.samples(times(start_ms, end_ms, fine_ms)):
         rows = [row for worker in workers for row in worker(sample)]
         yield sorted(rows, key=lambda row: row[:2])
@@ -134,16 +134,21 @@ def _rollovers(plant: PlantFile, groups: Sequence[Track], works: Plant, faults: 
                 then = works.at((plant.start_ms or 0) + fault.start_ms)
                 for name, modulus in moduli(w.field for w in track.group.wires).items():
                     if fault.touches(name):
-                        found[track.section.id, name] = int(then.counter(track.section.node, name)[0]), modulus
+                        shown = _counted(then, track, name, _connected(track, faults))
+                        found[track.section.id, name] = int(shown[0]), modulus
     return found
 
 
-def _worker(index: int, track: Track, turned: Turned) -> Callable[[Sample], Iterator[Row]]:
+def _connected(track: Track, faults: Sequence[Fault]) -> Connection:
+    return connection(fault for fault in faults if fault.target == track.section.id)
+
+
+def _worker(index: int, track: Track, turned: Turned, connected: Connection) -> Callable[[Sample], Iterator[Row]]:
     pack = Packing(track.group.group).pack
     polled = _heard(track) if track.group.topic else _read(track)
 
     def rows(sample: Sample) -> Iterator[Row]:
-        columns = [_column(sample, track, wire.field.quantity, turned) for wire in track.group.wires]
+        columns = [_column(sample, track, wire.field.quantity, turned, connected) for wire in track.group.wires]
         stamps = (sample.time_s * 1000).tolist()
         for stamp, (values, words) in zip(stamps, polled(stamps, columns), strict=True):
             yield Row(stamp, index, pack(values), words)
@@ -193,10 +198,15 @@ def _one(wire: Wire, document: Any) -> Value:
     return value if value is None or wire.field.counter else float(value)
 
 
-def _column(sample: Sample, track: Track, name: str, turned: Turned) -> Column:
-    node = track.section.node
+def _column(sample: Sample, track: Track, name: str, turned: Turned, connected: Connection) -> Column:
     if quantity(name).kind is not Kind.COUNTER:
-        return sample.gauge(node, name)
-    counted = sample.counter(node, name)
+        asked, factor = connected.asked(name)
+        return sample.gauge(track.section.node, asked) * float(factor)
+    counted = _counted(sample, track, name, connected)
     at_turn, modulus = turned.get((track.section.id, name), (0, 0))
     return np.array([rolled(v, at_turn, modulus) for v in counted.tolist()]) if modulus else counted
+
+
+def _counted(sample: Sample, track: Track, name: str, connected: Connection) -> Ints:
+    asked, factor = connected.asked(name)
+    return sample.counter(track.section.node, asked) * factor.numerator // factor.denominator

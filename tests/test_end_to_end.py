@@ -48,6 +48,17 @@ def test_the_example_with_everything_going_wrong(tmp_path: Path):
     assert {"timeout", "bad_frame", "exception", "line_down"} <= set(found["ticks"]["reasons"])
 
 
+def test_a_wrong_ct_and_a_reversed_meter_of_the_plant_are_both_named(tmp_path: Path):
+    folder = tmp_path / "demo"
+    found = run_demo(folder, "--days", 3, "--for", 20, "--faults", EXAMPLE / "wrong-meters.yaml", seconds=600)
+    assert found["faults"] == []
+    assert (found["energy"]["max_error_steps"], found["energy"]["open_items"]) == (0, 0)  # nothing looks odd by itself
+    words = [sys.executable, "-P", "-m", "zcf", "balance", str(folder / "site.yaml"), "--period", "year", "--json"]
+    told = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=300, check=True)
+    suspects = {one["point"]: one["fault"] for one in json.loads(told.stdout)["suspects"]}
+    assert suspects == {"wave_soldering": "factor", "compressor_2": "reversed"}
+
+
 def child_of(process: "subprocess.Popen[str]", name: str) -> int:
     """The process id of one child of a demo."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()

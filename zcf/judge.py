@@ -16,6 +16,7 @@ from metering.store.readings_reader import ReadingsReader
 from metering.store.results import ResultsReader
 from simulators.config import load_plant
 from simulators.faultfile import load_faults
+from simulators.faults import CONNECTED
 from zcf.judging.carbon import Carbon, factor_rows, judge_carbon
 from zcf.judging.energy import Collected, Collector, Energies, judge_energy
 from zcf.judging.messages import Messages, Span, count_messages
@@ -89,7 +90,7 @@ def judge(home: Path, balances: Sequence[Mapping[str, Any]] = (), outages: Seque
 
 
 def events_of(home: Path) -> tuple[Event, ...]:
-    """What was done to the devices and links of a demo on purpose [ms UTC]."""
+    """What was done to the devices and links of a demo on purpose [ms UTC]; a wrong connection loses no reading."""
     path = home / "faults.yaml"
     if not path.exists():
         return ()
@@ -98,7 +99,7 @@ def events_of(home: Path) -> tuple[Event, ...]:
     return tuple(
         Event(f.target, f.kind, zero if f.kind == "rollover" else zero + f.start_ms,
               zero + f.start_ms + (0 if f.kind in {"rollover", "reset", "swap"} else f.length_ms), f.quantities)
-        for f in load_faults(path, plant)
+        for f in load_faults(path, plant) if f.kind not in CONNECTED
     )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ def test_the_example_faults_fit_the_example_plant(plant_file: PlantFile) -> None
         f.kind for f in faults
     }
     assert all(f.start_ms < 30_000 for f in faults)  # a minute's demo sees them all
+    assert {f.kind for f in load_faults(EXAMPLE / "wrong-meters.yaml", plant_file)} == {"ct", "reversed"}
 
 
 def test_ratings_hold_over_a_fortnight(plant: Plant, midnight_ms: int) -> None:
@@ -99,6 +100,23 @@ def test_faults_of_a_faults_file_are_told_with_their_lines(tmp_path: Path, plant
     assert [(f.line, "nobody" in f.message or "needs an end" in f.message) for f in error.value.faults] == [
         (2, True),
         (3, True),
+    ]
+
+
+def test_a_wrong_connection_has_no_beginning_and_everything_else_has_one(
+    tmp_path: Path, plant_file: PlantFile
+) -> None:
+    path = tmp_path / "faults.yaml"
+    rows = ("ct, factor: 1.1, from: 1s", "ct", "reversed, for: 2s", "reset", "reversed")
+    path.write_text("faults:\n" + "".join(f"  - {{target: m_grid, fault: {row}}}\n" for row in rows))
+    with pytest.raises(ConfigError) as error:
+        load_faults(path, plant_file)
+    told = [(f.line, f.message.partition(": ")[2]) for f in error.value.faults]
+    assert told == [
+        (2, "ct holds since the meter was put in"),
+        (3, "ct needs a factor other than 1"),
+        (4, "reversed holds since the meter was put in"),
+        (5, "reset needs a beginning"),
     ]
 
 

@@ -1,10 +1,12 @@
 """Faults as functions: on values, on answers, by the clock and by the count."""
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.faults import Device, Fault, Line, answers, rolled, shown
+from simulators.faults import RIGHT, Device, Fault, Line, answers, connection, rolled, shown
 
 DEVICE = Device(frozenset({"active_energy_import", "run_hours"}), {"active_energy_import": 10_000_000})
 FRAME = bytes.fromhex("1234 0000 0007 05 03 04 4248 0000")  # unit 5, function 3, two registers: 50.0
@@ -73,6 +75,17 @@ def test_drift_grows_with_what_flows() -> None:
     fault = Fault("d", "drift", 1000, FOREVER, rate=0.02)
     assert at(1000, fault) == truth(1000)
     assert at(11_000, fault)["active_energy_import"] == 5_010_000 + 102_000
+
+
+def test_a_wrong_ct_touches_what_goes_through_it_and_wrong_wires_turn_it_round() -> None:
+    small, turned = Fault("d", "ct", 0, FOREVER, factor=Fraction(11, 10)), Fault("d", "reversed", 0, FOREVER)
+    assert connection([]) == connection([Fault("d", "stuck", 0, 1)]) == connection([turned, turned]) == RIGHT
+    both = connection([small, turned])
+    assert both.asked("active_energy_import") == ("active_energy_export", Fraction(11, 10))
+    assert both.asked("active_power_l2") == ("active_power_l2", Fraction(-11, 10))
+    assert both.asked("current_l1") == ("current_l1", Fraction(11, 10))
+    assert both.asked("voltage_l1") == RIGHT.asked("voltage_l1") == ("voltage_l1", 1)
+    assert connection([small]).asked("reactive_energy_import") == ("reactive_energy_import", Fraction(11, 10))
 
 
 def one(kind: str, **more: int) -> list[tuple[int, str, str | None, bool]]:

@@ -40,18 +40,29 @@ def test_quarters_then_minutes_and_nothing_outside() -> None:
     assert end - 60_000 <= read[-1] < end
 
 
-def test_history_is_what_the_live_device_shows(plant_file: PlantFile, plant: Plant, groups, midnight_ms: int) -> None:
+WRONG = (
+    Fault("m_compressor_2", "reversed", 0, 2**53), Fault("m_pv_2", "reversed", 0, 2**53),
+    Fault("m_wave_soldering", "ct", 0, 2**53, factor=Fraction(11, 10)),
+    Fault("s_office", "ct", 0, 2**53, factor=Fraction(9, 10)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("faults", [(), WRONG], ids=["sound", "wrongly connected"])
+def test_history_is_what_the_live_device_shows(
+    plant_file: PlantFile, plant: Plant, groups, midnight_ms: int, faults: tuple[Fault, ...]
+) -> None:
     start = midnight_ms + 11 * 3_600_000
     moments = Moments(plant)
     live = {}
-    for rows in history(plant_file, groups, start, start + 120_000):
+    for rows in history(plant_file, groups, start, start + 120_000, faults):
         for row in rows:
             track = groups[row.group]
             if track.group.topic:
                 continue
             profile = load_profile(track.section.profile)
+            mine = [fault for fault in faults if fault.target == track.section.id]
             registers = live.setdefault(
-                track.section.id, Registers(track.section, profile, Source(track.section, profile, moments))
+                track.section.id, Registers(track.section, profile, Source(track.section, profile, moments, mine))
             )
             values = track.group.decoder.decode(read_as_planned(registers, track, row.time_ms)).values
             assert Packing(track.group.group).pack(values) == row.values, track.section.id

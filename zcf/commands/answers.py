@@ -1,7 +1,7 @@
-"""`zcf balance`: the carbon balance of a site's store, computed and never written."""
+"""`zcf balance` and `zcf tree`: the carbon balance, and whether the meters agree; computed and never written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from analytics.service import FactoryService
 
 SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
+SpanOf = Annotated[str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
 Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
 
@@ -26,16 +27,14 @@ def _service(site: Path) -> "FactoryService":
 
 def balance(
     site: SiteFile,
-    period: Annotated[
-        str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")
-    ] = "month",
+    period: SpanOf = "month",
     as_: Annotated[str, typer.Option("--as", help="known: as of now; issued: as the month was closed.")] = "known",
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """The carbon balance of a period, line by line, location- and market-based."""
     try:
-        document = _issued(site, period) if as_ == "issued" else _service(site).balance(period)
+        document = _issued(site, period) if as_ == "issued" else _known(site, period)
     except LookupError as error:
         raise typer.BadParameter(str(error.args[0]), param_hint="--as") from None
     except ValueError as error:
@@ -44,6 +43,12 @@ def balance(
         print(json.dumps(document, ensure_ascii=False))
     else:
         _show_balance(document, lang)
+
+
+def _known(site: Path, period: str) -> dict[str, Any]:
+    """The balance as of now, and beside it the meters that do not fit the others."""
+    service = _service(site)
+    return {**service.balance(period), "suspects": service.tree(period)["fit"]["suspects"]}
 
 
 def _issued(site: Path, period: str) -> dict[str, Any]:
@@ -102,6 +107,46 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
         console.print("[yellow]provisional:[/] not everything is settled yet")
     for fault in document["faults"]:
         console.print(f"[yellow]not counted:[/] {fault['where']}: {fault[lang]}")
+    _show_suspects(console, document.get("suspects", ()), lang)
 
 
-COMMANDS = {"balance": balance}
+def _show_suspects(console: "Console", found: Iterable[Mapping[str, Any]], lang: str) -> None:
+    for one in found:
+        console.print(f"[yellow]check this meter:[/] {one['point']}: {one[lang]}")
+
+
+def tree(site: SiteFile, period: SpanOf = "month", lang: Language = "en", as_json: AsJson = False) -> None:
+    """Do the meters agree: what each node of the tree leaves unexplained, and which meter is most likely wrong."""
+    try:
+        document = _service(site).tree(period)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period") from None
+    if as_json:
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        _show_tree(document, lang)
+
+
+def _show_tree(document: Mapping[str, Any], lang: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(box=None, header_style="bold", title=f"{document['site']} · {document['period']['label']}")
+    for name in ("node", "in", "below", "left", "allowed", "says"):
+        table.add_column(name, justify="left" if name in {"node", "says"} else "right")
+    for one in document["nodes"]:
+        share = "–" if one["percent"] is None else f"{one['percent']:.2f} %"
+        table.add_row(
+            "  " * one["depth"] + one["node"], f"{one['inflow']:,.1f} {one['unit']}", f"{one['metered']:,.1f}",
+            share, f"± {one['tolerance']:,.1f}", one[lang],
+        )  # fmt: skip
+    console.print(table)
+    for level in document["metering"]:
+        lacking = f"; none at {', '.join(level['lacking'])}" if level["lacking"] else ""
+        console.print(f"meters fitted, {level['carrier']}, {level['name'][lang]}: "
+                      f"{level['fitted']} of {level['wanted']}{lacking}")  # fmt: skip
+    _show_suspects(console, document["fit"]["suspects"], lang)
+
+
+COMMANDS = {"balance": balance, "tree": tree}
