@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from zcf.asking import Seen
+    from zcf.asking import Answering, Seen
     from zcf.check import LinkLoad
 
 SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE", show_default=False)]
@@ -184,15 +184,18 @@ def scan(
         line, asked = line_named(link, config, settings), _units(units)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    found = scan_line(line, asked, timeout)
+    _tell_found(link, len(asked), scan_line(line, asked, timeout), as_json=as_json)
+
+
+def _tell_found(link: str, asked: int, found: "list[Answering]", *, as_json: bool) -> None:
     if as_json:
         rows = [{"unit": f.unit, "how": f.how, "identity": f.identity, "profiles": list(f.profiles)} for f in found]
-        print(json.dumps({"link": link, "asked": len(asked), "found": rows}, ensure_ascii=False))
+        print(json.dumps({"link": link, "asked": asked, "found": rows}, ensure_ascii=False))
         return
     for one in found:
         fits = f"; reads like {', '.join(one.profiles)}" if one.profiles else ""
         print(f"unit {one.unit}: {one.identity or 'answers'} ({one.how}){fits}")
-    print(f"{link}: {len(found)} of {len(asked)} unit ids answer." + ("" if found else " " + _NOTHING))
+    print(f"{link}: {len(found)} of {asked} unit ids answer." + ("" if found else " " + _NOTHING))
 
 
 _NOTHING = "Check power, wiring (A and B swapped?), baud rate and parity; most meters come with 9600 8N1 or 8E1."
