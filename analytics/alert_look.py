@@ -128,8 +128,8 @@ class Look:
         elapsed = (min(now_ms, period.end_ms) - period.start_ms) / (period.end_ms - period.start_ms)
         used: Mapping[str, tuple[float | None, str]] = {
             "energy": (found.flows.consumption.total().value, "kWh"),
-            "location": (totals.gross_location / 1000, "tCO2"),
-            "market": (totals.gross_market / 1000, "tCO2"),
+            "location": (_tonnes(totals.gross_location), "tCO2"),
+            "market": (_tonnes(totals.gross_market), "tCO2"),
         }
         value, unit = used[rule.measure]
         return budget_signal(rule, Figure(value, rule.amount, unit), elapsed)
@@ -145,3 +145,7 @@ class Look:
         ]  # fmt: skip
         self.was_met = met(self.was_met, judged)
         return list(verdict_signals(rule, judged, self.was_met))
+
+
+def _tonnes(kg: float | None) -> float | None:
+    return None if kg is None else kg / 1000

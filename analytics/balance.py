@@ -4,24 +4,25 @@ Only boundary points make lines. Offsets, certificates, exports and avoided emis
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Literal, TypeVar
 
 import numpy as np
 
 from analytics.factors import FactorTable, Gas, Method
-from analytics.flows import Amount, Flows, Uncounted
+from analytics.flows import Amount, Flows, Uncounted, source_scope
 from analytics.lines import BalanceLine, Category, Column, Totals
 from analytics.market import Rejected, eligible_credits, usable
 from analytics.postings import Book, Settings
-from analytics.terms import Status, weakest
+from analytics.terms import Sentence, Status, joined, weakest
 from metering.period import from_ms, year
 
-__all__ = ["Balance", "BalanceLine", "Category", "Column", "Settings", "Totals", "balance", "years"]
+__all__ = ["SCOPES", "Balance", "BalanceLine", "Category", "Column", "Settings", "Totals", "balance", "years"]
 
 T = TypeVar("T")
+SCOPES = {"scope1": 1, "scope2_lb": 2, "scope2_mb": 2, "total_lb": None, "total_mb": None}  # what each total sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Balance:
     rejected: tuple[Rejected, ...]
     settings: Settings
     apart: tuple[BalanceLine, ...] = ()  # scope 3, biogenic CO2, gases of the Montreal Protocol: in no total above
+    silent: Mapping[int, Sentence] = field(default_factory=dict)  # scopes of which nothing at all is known, and why
 
     @property
     def complete(self) -> bool:
@@ -57,16 +59,18 @@ class Balance:
         """The sum of those lines [kg]."""
         return math.fsum(line.kg for line in self.select(gas, scope=scope, method=method))
 
+    def unknown(self, scope: int | None = None) -> Sentence | None:
+        """Why nothing can be said of a scope, or of the gross total of both; None where something can."""
+        found = [why for number, why in self.silent.items() if scope in {None, number}]
+        return joined(found) if found else None
+
     def totals(self, gas: Gas) -> Totals:
         """The totals of one gas basis [kg]."""
         location, market = Method.LOCATION_BASED, Method.MARKET_BASED
-        return Totals(
-            self.kg(gas, scope=1),
-            self.kg(gas, scope=2, method=location),
-            self.kg(gas, scope=2, method=market),
-            self.kg(gas, method=location),
-            self.kg(gas, method=market),
-        )
+        wanted = ((1, None), (2, location), (2, market), (None, location), (None, market))
+        return Totals(*(
+            None if self.unknown(scope) else self.kg(gas, scope=scope, method=method) for scope, method in wanted
+        ))  # fmt: skip
 
     def status(self, gas: Gas, method: Method) -> Status:
         """The weakest factor that a total rests on."""
@@ -100,7 +104,23 @@ def balance(flows: Flows, table: FactorTable, settings: Settings) -> Balance:
         flows.site.id, start, flows.end_ms, tuple(lines), _once(faults),
         tuple(chain.from_iterable(book.columns for book in books)), _once(rejected), settings,
         tuple(sorted(chain.from_iterable(book.apart for book in books), key=lambda line: line.id)),
+        silent(flows, lines),
     )  # fmt: skip
+
+
+def silent(flows: Flows, lines: Iterable[BalanceLine]) -> dict[int, Sentence]:
+    """The scopes that have sources of which nothing at all is known in the period, each with the reason."""
+    scopes = {p.id: scope for p in flows.site.boundary() if (scope := source_scope(p))}
+    heard = {scopes[a.point] for a in flows.activities if a.flow.is_told} | {one.scope for one in lines if one.tier}
+    return {
+        scope: _why(flows, [point for point, number in scopes.items() if number == scope])
+        for scope in sorted({*scopes.values()} - heard)
+    }
+
+
+def _why(flows: Flows, points: Sequence[str]) -> Sentence:
+    said = joined(dict.fromkeys(one.sentence for one in flows.faults if one.point in points and one.incomplete))
+    return said if said.en else Sentence("该期间没有数据。", "There is no data in this period.")
 
 
 def years(flows: Flows) -> Iterator[tuple[int, slice]]:

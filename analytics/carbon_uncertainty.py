@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analytics.balance import Balance
+from analytics.balance import SCOPES, Balance
 from analytics.factors import FactorTable, Gas, Method, Refusal
 from analytics.flows import Flows
 from analytics.lines import BalanceLine, Category
@@ -233,10 +233,19 @@ def with_uncertainty(body: Document, judge: Judge, found: Mapping[str, Mapping[s
     told = {id_: _line(interval([term]), judge.defaults) for id_, term in terms.items()}
     lines = [{**line, "uncertainty": told.get(line["id"])} for line in body["lines"]]
     apart = {**body["apart"], "lines": [{**x, "uncertainty": told.get(x["id"])} for x in body["apart"]["lines"]]}
+    unknown = {name: judge.balance.unknown(SCOPES[name]) for name in found}
     totals = {
-        name: {gas: interval_document(one, judge.defaults) for gas, one in of.items()} for name, of in found.items()
+        name: {gas: _untold(why) if (why := unknown[name]) else interval_document(one, judge.defaults)
+               for gas, one in of.items()}
+        for name, of in found.items()
     }  # fmt: skip
     return {**body, "lines": lines, "apart": apart, "uncertainty": totals}
+
+
+def _untold(why: Sentence) -> Document:
+    """What is not known has no interval either."""
+    none = dict.fromkeys(("kg", "low_kg", "high_kg", "half_kg", "percent"))
+    return {**none, "rating": "", "how": "", "lacking": 0, "status": Status.NONE.value, "causes": [], **why.both()}
 
 
 def _line(one: Interval, limits: Mapping[str, float]) -> Document:

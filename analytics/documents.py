@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from analytics.balance import Balance, BalanceLine, Category
+from analytics.balance import SCOPES, Balance, BalanceLine, Category
 from analytics.criteria import Scorecard, Shown, Standard, Verdict
 from analytics.criteria_words import Gap
 from analytics.factors import Gas, Method
@@ -38,13 +38,19 @@ def line_document(line: BalanceLine, name: Sentence) -> Document:
 
 
 def totals_document(balance: Balance) -> Document:
-    """Sums by scope and method, on both gas bases [kg]."""
+    """Sums by scope and method, on both gas bases [kg]; null where nothing at all is known of a scope."""
     sums = {gas.value: balance.totals(gas) for gas in (Gas.CO2_ONLY, Gas.CO2E)}
     names = {
         "scope1": "scope1", "scope2_lb": "scope2_location", "scope2_mb": "scope2_market",
         "total_lb": "gross_location", "total_mb": "gross_market",
     }  # fmt: skip
     return {key: {gas: getattr(one, field) for gas, one in sums.items()} for key, field in names.items()}
+
+
+def unknown_document(balance: Balance) -> Document:
+    """Why a total is null, by its name."""
+    found = {name: balance.unknown(scope) for name, scope in SCOPES.items()}
+    return {name: why.both() for name, why in found.items() if why is not None}
 
 
 def energy_document(flows: Flows) -> Document:
@@ -68,7 +74,8 @@ def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) ->
     return {
         "gas": gas.value, "complete": balance.complete, "energy": energy_document(flows),
         "lines": [line_document(line, points.get(line.point, Sentence(line.point, line.point))) for line in lines],
-        "totals": totals_document(balance), "faults": [fault_document(f) for f in balance.faults],
+        "totals": totals_document(balance), "unknown": unknown_document(balance),
+        "faults": [fault_document(f) for f in balance.faults],
         "rejected": [{"where": r.id, **r.sentence.both()} for r in balance.rejected],
         "apart": apart_document(balance, gas), "beside": _beside(balance), "provisional_share": market,
         "remainder": balance.settings.remainder,

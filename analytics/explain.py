@@ -95,9 +95,10 @@ def _unknown(figure: str, names: list[str]) -> str:
 
 def _total(service: FactoryService, found: Account, name: str, gas: Gas) -> Document:
     scope, method = TOTALS[name]
-    lines = found.balance.select(gas, scope=scope, method=method)
+    lines, why = found.balance.select(gas, scope=scope, method=method), found.balance.unknown(scope)
     return {
         "value": totals_document(found.balance)[name][gas.value], "unit": "kgCO2e" if gas is Gas.CO2E else "kgCO2",
+        "reason": None if why is None else why.both(),
         "gas": gas.value, "formula": f"{name} = exactly rounded sum of {len(lines)} lines",
         "lines": [_line(service, found, line) for line in lines],
     }  # fmt: skip

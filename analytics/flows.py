@@ -18,7 +18,10 @@ from metering.quantity import QUANTITIES
 from metering.reading import SeriesKey
 from metering.site import MeteringPoint, Role, Site
 
-__all__ = ["Activity", "Amount", "Flow", "Flows", "Uncounted", "flows", "grid", "on_grid", "self_used", "settled_until"]
+__all__ = [
+    "Activity", "Amount", "Flow", "Flows", "Uncounted", "flows", "grid", "on_grid", "self_used",
+    "settled_until", "source_scope",
+]  # fmt: skip
 
 Series = Mapping[SeriesKey, Intervals]
 
@@ -188,6 +191,11 @@ def _activities(site: Site, reader: _Reader) -> Iterable[Activity]:
             reader.check(point, flow)
         _note_second_path(point, names, found, reader)
         yield Activity(point.id, activity, found, flow)
+
+
+def source_scope(point: MeteringPoint) -> int:
+    """The scope of what a boundary point takes in; 0 for what causes no emission."""
+    return 0 if not _cause(point)[1] else 1 if point.role is Role.FUEL else 2
 
 
 def _cause(point: MeteringPoint) -> tuple[Sequence[str], str]:

@@ -60,10 +60,14 @@ class Flow:
         partial = (self.flags & (Flag.PARTIAL | Flag.PROVISIONAL)) == Flag.PARTIAL
         return np.asarray(((self.flags & Flag.MISSING) == 0) & ~partial, np.bool_)
 
+    def told(self, cells: slice = slice(None)) -> bool:
+        """Is the energy of any quarter-hour known, of part of the grid."""
+        return bool(np.any((self.flags[cells] & Flag.MISSING) == 0))
+
     @property
     def is_told(self) -> bool:
         """Is the energy of any quarter-hour known."""
-        return bool(np.any((self.flags & Flag.MISSING) == 0))
+        return self.told()
 
     def total(self, cells: slice = slice(None)) -> Amount:
         """The exact sum over part of the grid."""

@@ -147,10 +147,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of one gas basis [kg]."""
+    """The sums of one gas basis [kg]; None where nothing at all is known of a scope: absence is never 0."""
 
-    scope1: float
-    scope2_location: float
-    scope2_market: float
-    gross_location: float
-    gross_market: float
+    scope1: float | None
+    scope2_location: float | None
+    scope2_market: float | None
+    gross_location: float | None
+    gross_market: float | None

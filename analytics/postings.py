@@ -41,10 +41,11 @@ class Book:
         self.flows, self.table, self.settings, self.year, self.cells = flows, table, settings, year, cells
         self.faults: list[Uncounted] = []
         self.bought = [i for i in usable(settings.instruments)[0] if i.year == year]
-        grid = [a for a in flows.activities if a.activity.startswith("electricity.")]
+        told = [a for a in flows.activities if a.flow.told(cells)]  # of what nothing is known, no line says 0
+        grid = [a for a in told if a.activity.startswith("electricity.")]
         amounts = less({a.point: a.flow.total(cells) for a in grid}, self._resold())
         self.covers, self.remaining = cover({point: amount.micro for point, amount in amounts.items()}, self.bought)
-        self.lines = [line for a in flows.activities if a not in grid for line in self._direct(a)]
+        self.lines = [line for a in told if a not in grid for line in self._direct(a)]
         for activity in grid:
             self.lines += self._location(activity, amounts[activity.point])
             self.lines += self._market(activity, amounts[activity.point])

@@ -112,7 +112,8 @@ class Publisher:
         found = self._service.account(day)
         site, at = self._service.config.site.id, found.period.start_ms
         for gas in (Gas.CO2_ONLY, Gas.CO2E):
-            yield carbon_line(site, gas.value, found.balance.totals(gas), at)
+            if line := carbon_line(site, gas.value, found.balance.totals(gas), at):
+                yield line
 
     def _verdicts(self) -> Iterable[str]:
         at = self._service.period("today").start_ms

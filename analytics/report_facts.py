@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from analytics.report_parts import Figure, sentence
+from analytics.report_parts import NOTHING, Figure, sentence
 from analytics.terms import Sentence, Status, weakest
 from metering.period import Period
 
@@ -68,7 +68,8 @@ class Facts:
         lines, value = list(self.of_total(name, gas)), self.balance["totals"][name][gas]
         status = weakest(Status(line["status"]) for line in lines).value
         half = self._half(name, gas, lines)
-        return Figure(TOTALS[name][0], value, GASES[gas], f"{name}.{gas}", status, half, strong=strong)
+        why = sentence((self.balance.get("unknown") or {}).get(name, NOTHING.both()))
+        return Figure(TOTALS[name][0], value, GASES[gas], f"{name}.{gas}", status, half, why, strong=strong)
 
     def _half(self, name: str, gas: str, lines: Sequence[Document]) -> float | None:
         stated = (self.balance.get("uncertainty") or {}).get(name, {})

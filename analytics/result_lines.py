@@ -37,13 +37,13 @@ def energy_lines(site: Site, key: SeriesKey, rows: Any) -> Iterator[str]:
 
 
 def carbon_line(site: str, gas: str, totals: Any, at_ms: int) -> str:
-    """The carbon of one site-local day [kg], location- and market-based; its gross sums hold no offset."""
+    """The carbon of one site-local day [kg], location- and market-based, in as far as it is known; no offset in it."""
     fields = {
         "scope1_kg": totals.scope1, "scope2_lb_kg": totals.scope2_location, "scope2_mb_kg": totals.scope2_market,
         "total_lb_kg": totals.gross_location, "total_mb_kg": totals.gross_market,
     }  # fmt: skip
-    shown = ",".join(f"{name}={value:.17g}" for name, value in fields.items() if math.isfinite(value))
-    return f"{_head('carbon', {'site': site, 'gas': gas})} {shown} {at_ms}"
+    shown = ",".join(f"{name}={value:.17g}" for name, value in fields.items() if value is not None)
+    return f"{_head('carbon', {'site': site, 'gas': gas})} {shown} {at_ms}" if shown else ""
 
 
 def verdict_lines(site: str, standard: str, verdicts: Iterable[Mapping[str, Any]], at_ms: int) -> Iterator[str]:

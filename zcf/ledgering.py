@@ -195,6 +195,8 @@ def forecast(service: FactoryService, number: int, basis: str) -> Obligation | N
         return None
     kg = found.balance.totals(Gas.CO2_ONLY)
     sum_kg = kg.scope1 if basis == "scope1" else kg.gross_location
+    if sum_kg is None:
+        return None
     whole = Fraction(sum_kg) * (span.end_ms - span.start_ms) / int(known)
     days = int(known) / DAY_MS
     said = Sentence(

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.balance import Category, Settings, balance
+from analytics.carbon_uncertainty import Judge, intervals_of, with_uncertainty
+from analytics.criteria_files import load_uncertainty
+from analytics.documents import balance_document
 from analytics.factors import Gas, MatchKind, Method
+from analytics.intervals import Flag
 from analytics.market import Answer, Credit, InstrumentKind, cover, usable
 from analytics.terms import Status
 from metering.period import QUARTER_MS, to_ms, year
@@ -19,6 +23,7 @@ from tests.analytics.carbon_works import (
     MICRO,
     SITE,
     START,
+    TABLE,
     TIANJIN,
     TODAY,
     all_series,
@@ -284,3 +289,54 @@ def test_months_add_up_to_the_year() -> None:
     parts = [works_flows(cells=96, start=START + i * 96 * QUARTER_MS) for i in range(4)]
     amounts = [line.amount.micro for part in parts for line in works_balance(part).select(CO2, method=LB)]
     assert sum(amounts) == sum(line.amount.micro for line in works_balance(whole).select(CO2, method=LB))
+
+
+# --- absence is never 0
+
+
+def test_nothing_known_of_the_grid_leaves_scope_2_and_the_gross_unknown_and_scope_1_as_it_is() -> None:
+    unread = {key: one for key, one in all_series().items() if key[0] not in {"grid", "heat"}}
+    made = works_balance(works_flows(given=unread))
+    for gas in (CO2, CO2E):
+        totals = made.totals(gas)
+        assert totals.scope1 is not None
+        assert totals.scope1 > 0
+        assert (totals.scope2_location, totals.scope2_market, totals.gross_location, totals.gross_market) == (None,) * 4
+    assert not [line for line in made.lines if line.scope == 2]
+
+
+MISSING = {key: replace(one, flags=one.flags | Flag.MISSING) for key, one in all_series().items()}
+
+
+@pytest.mark.parametrize("given", [{}, MISSING], ids=["no series", "all missing"])
+def test_a_period_of_which_nothing_is_known_has_null_totals_with_their_reason(given: dict) -> None:
+    flow = works_flows(given=given)
+    made = works_balance(flow)
+    judge = Judge(flow, made, TABLE, load_uncertainty())
+    body = with_uncertainty(balance_document(flow, made), judge, intervals_of(judge))
+    assert body["lines"] == []
+    assert body["totals"].keys() == body["unknown"].keys()
+    for name, of in body["totals"].items():
+        assert of == {"co2_only": None, "co2e": None}
+        assert body["unknown"][name]["zh"]
+        assert "grid meter" in body["unknown"][name]["en"] or name == "scope1"
+        told = body["uncertainty"][name]["co2e"]
+        assert (told["kg"], told["half_kg"], told["en"]) == (None, None, body["unknown"][name]["en"])
+
+
+def test_a_period_that_has_not_begun_is_not_known() -> None:
+    made = works_balance(works_flows(cells=0, given={}))
+    assert made.totals(CO2).gross_market is None
+    assert made.unknown() is not None
+
+
+def test_a_part_that_is_known_is_a_sum_and_says_what_it_lacks() -> None:
+    made = works_balance(works_flows(given=all_series() | {("gas", "gas_volume"): series(2.0, 1)}))
+    assert made.totals(CO2).scope1 == pytest.approx(2 * 2.162188809)
+    assert (made.complete, made.unknown()) == (False, None)
+
+
+def test_a_site_without_sources_of_scope_1_has_none_of_it() -> None:
+    """0 is what is known of it: nothing there emits."""
+    made = works_balance(works_flows(with_points(without=["gas"])))
+    assert (made.totals(CO2).scope1, made.unknown(1)) == (0.0, None)

@@ -96,6 +96,9 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     console.print(table)
     for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
         total = document["totals"][key]
+        if total["co2_only"] is None:
+            console.print(f"{label}: [yellow]not known:[/] {document['unknown'][key][lang]}")
+            continue
         sure = document.get("uncertainty", {}).get(key, {}).get("co2_only")
         said = f"; {sure[lang]}" if sure else ""
         console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e{said}")

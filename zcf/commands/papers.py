@@ -31,7 +31,8 @@ def show_closing(document: Document) -> None:
     console.print(f"[bold]{label} closed[/], number {number}, by {entry['who']} on {moment(entry['at_ms'])}")
     for name in TOTALS:
         total = document["totals"][name]
-        console.print(f"  {name:10} {total['co2_only']:18,.3f} kgCO2 {total['co2e']:18,.3f} kgCO2e")
+        shown = {gas: "not known" if kg is None else f"{kg:,.3f}" for gas, kg in total.items()}
+        console.print(f"  {name:10} {shown['co2_only']:>18} kgCO2 {shown['co2e']:>18} kgCO2e")
     counts = ", ".join(f"{len(hashes[part])} {part}" for part in ("readings", "entries", "factors", "criteria"))
     console.print(f"  fingerprints of: {counts}; code {hashes['code']['version']} {hashes['code']['sources'][:12]}")
     for lack in document["incomplete"]:

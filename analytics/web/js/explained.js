@@ -29,6 +29,7 @@ export function explainTotal(document_, word, key, method) {
   const row = (line) => h("li", null, asks(line.id, () => explainLine(line), h("span", null, named(line.name, line.point)), tonnes(line.kg, line.gas)));
   openExplanation([t(word), method === "-" ? "" : ` · ${t(`method.${method}`)} ${method}`],
     h("p", { class: "formula" }, `${own.map((line) => all(line.kg)).join(" + ") || "0"} = `, h("b", null, `${all(sum?.co2_only)} kg CO₂`)),
+    document_.unknown?.[key] && h("p", null, named(document_.unknown[key])),
     h("ul", { class: "parts" }, own.map(row)),
     facts([
       [t("explain.interval"), doubts(found) ?? t("interval.none.long")],
