@@ -183,7 +183,7 @@ class ModbusLink:
                 unit.refusals.pop(request, None)
             if took_s > timeout_s + _STALL_MS / 1000:
                 return None
-            unit.answered(took_s)
+            unit.answered(took_s, self._clock.now_ms())
             self._usual_ms.update({number: 1000 * unit.usual_s * len(asked) for number, asked in unit.requests.items()})
             self._quiet_until = loop.time() + unit.wired.profile.pause_ms / 1000
         return words
@@ -246,9 +246,9 @@ class ModbusLink:
         if not self._gate.is_open:
             cost_ms += 1000 * self._delay_s
             self._reopening = asyncio.create_task(self._gate.open_if_possible())  # so that its delay passes meanwhile
-        unit.patience.failed(
-            now_ms, unit_wait_ms(unit.patience.failures, cost_ms, min(others, default=None), self._dead_wait_ms)
-        )
+        shortest_ms, silent_ms = min(others, default=None), unit.silent_ms(now_ms)
+        wait_ms = unit_wait_ms(unit.patience.failures, cost_ms, shortest_ms, self._dead_wait_ms, silent_ms)
+        unit.patience.failed(now_ms, wait_ms)
         self._behind.update(dict.fromkeys(unit.feeds, unit.shortest_ms))
 
     def _link_failed(self, cause: Cause) -> None:

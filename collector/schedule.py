@@ -161,19 +161,24 @@ class Patience:
 
 
 def unit_wait_ms(
-    failures: int, cost_ms: float, shortest_other_ms: float | None, longest_ms: float = UNIT_WAIT_MS
+    failures: int,
+    cost_ms: float,
+    shortest_other_ms: float | None,
+    longest_ms: float = UNIT_WAIT_MS,
+    silent_ms: float = math.inf,
 ) -> float:
     """How long a unit is left alone after so many failures before this one, each of which cost its link so much [ms].
 
     One lost answer is followed by the next tick. Then the cost is doubled each time, up to 10 s for a unit alone on its
     link, else up to `longest_ms` or what keeps the loss of the others' reads below 1 %. A cheap failure waits little.
+    Nobody is left alone for longer than it has been silent: on a disturbed line failures gather in a second or two.
     """
     if failures == 0:
         return 0.0
     cap = 10_000.0
     if shortest_other_ms is not None:
         cap = max(longest_ms, 100 * (cost_ms - shortest_other_ms))
-    return min(cap, cost_ms * 2.0 ** min(failures - 1, 20), 100 * cost_ms)
+    return min(cap, cost_ms * 2.0 ** min(failures - 1, 20), 100 * cost_ms, max(cost_ms, silent_ms))
 
 
 def link_wait_ms(failures: int, chance: float, longest_ms: float = LINK_WAIT_MS) -> float:

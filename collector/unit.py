@@ -31,6 +31,7 @@ class Unit:
         self.inquiries: dict[int, Inquiry] = {}  # by group: what of its registers the device refuses
         self._told_ms: dict[GapReason, int] = {}
         self._owed = False
+        self._heard_ms = 0  # when it last answered, or first did not; 0 = not asked yet
         self.requests = {number: _requests(wired.device.unit, feed.wired) for number, feed in feeds.items()}
 
     def seen(self, cause: Cause, now_ms: int) -> Cause:
@@ -44,9 +45,15 @@ class Unit:
             return cause
         return Cause(GapReason.ASLEEP, None, f"{cause.reason.value}: {cause.detail}".rstrip(": "))
 
-    def answered(self, took_s: float) -> None:
-        """Note how long an answer took."""
+    def answered(self, took_s: float, now_ms: int) -> None:
+        """Note when an answer came, and how long it took."""
+        self._heard_ms = now_ms
         self.usual_s = max(took_s, 0.95 * self.usual_s + 0.05 * took_s)
+
+    def silent_ms(self, now_ms: int) -> int:
+        """How long it has not answered: who was heard just now is not left alone for long, however often it failed."""
+        self._heard_ms = self._heard_ms or now_ms
+        return now_ms - self._heard_ms
 
     def least_s(self) -> float:
         """How long an answer must be waited for, even where the link has no time left [s]."""

@@ -31,7 +31,7 @@ async def play(folder: Path, tier: Tier, seed: int, mutant: str = "") -> list[st
     if mosquitto is None:
         raise SystemExit("needs mosquitto; on Debian: apt install mosquitto")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a cut connection is no news here
-    plan = make_plan(seed, tier.single, tier.gateways, tier.publishers, tier.serial)
+    plan = make_plan(seed, tier.single, tier.gateways, tier.publishers, tier.serial, tier.converted)
     plan.crowded = tier.crowded
     stage = Stage(folder, plan, mosquitto, mutant, image=bool(tier.imaged))
     rnd = random.Random(seed)

@@ -78,6 +78,10 @@ HAPPENED: dict[str, Seen] = {
     "a late answer on the serial line": lambda e: len(e.lines("rtu")) and sum(
         gap.reason == "timeout" and e.groups[gap.group]["device"].startswith("r") for gap in e.gaps),
     "bits turned over on the serial line": lambda e: sum(gap.reason == "crc" for gap in e.gaps),
+    "a late answer through the converter": lambda e: e.lines("world")[0]["converter"].get("late", 0),
+    "a torn answer through the converter": lambda e: e.lines("world")[0]["converter"].get("broken", 0),
+    "a foreign answer through the converter": lambda e: min(
+        e.lines("world")[0]["converter"].get(kind, 0) for kind in ("foreign", "stranger")),
     "the adapter unplugged": lambda e: sum(f["kind"] == "unplugged" for f in e.faults),
     "an answer came twice": lambda e: _kinds(e, "double"),
     "an answer was short": lambda e: _kinds(e, "short"),

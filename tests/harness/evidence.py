@@ -147,8 +147,8 @@ class Evidence:
 
     @cached_property
     def serial(self) -> set[str]:
-        """The devices on a serial line."""
-        return {meter["name"] for meter in self.plan["meters"] if meter["link"] == "rs485"}
+        """The devices on a serial line, here or behind a converter: their frames have no numbers."""
+        return {meter["name"] for meter in self.plan["meters"] if meter["link"] in {"rs485", "converter"}}
 
     @cached_property
     def downs(self) -> list[tuple[float, float]]:

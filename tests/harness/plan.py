@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 QUOTA = 10_000_000  # [bytes] where the store is nearly full at the start
-SERIAL, BAUD = "rs485", 57_600
+SERIAL, CONVERTER, BAUD = "rs485", "converter", 57_600
 TIMEOUT_S = 0.4  # what the meters' profile allows an answer
 CADENCE_MS = {"power": 1000, "energy": 2000}
 
@@ -61,6 +61,7 @@ class Plan:
     publishers: list[Publisher]
     links: dict[str, int] = field(default_factory=dict)  # link -> the port the collector uses
     serial: str = ""  # the serial line's path
+    converter: int = 0  # the port behind which frames of a serial line are spoken over TCP
     mqtt_port: int = 0
     sink: str = ""
     metrics_port: int = 0
@@ -69,17 +70,22 @@ class Plan:
     def on_link(self, link: str) -> list[str]:
         return [meter.name for meter in self.meters if meter.link == link]
 
+    def honest(self, link: str) -> bool:
+        """True where every answer on it carries its request's number: others a product may refuse for good."""
+        return all(meter.tid == "honest" for meter in self.meters if meter.link == link)
+
     def save(self, folder: Path) -> None:
         body = asdict(self) | {"registers": REGISTERS, "worth": WORTH, "timeout_s": TIMEOUT_S, "quota": QUOTA}
         (folder / "plan.json").write_text(json.dumps(body))
 
 
-def make_plan(seed: int, single: int, gateways: int, publishers: int, serial: int = 0) -> Plan:
-    """Meters alone on their links, four behind each gateway, some on a serial line; one numbers its answers 0."""
+def make_plan(seed: int, single: int, gateways: int, publishers: int, serial: int = 0, converted: int = 0) -> Plan:
+    """Meters alone, four behind each gateway, some on a serial line or behind a converter; one numbers answers 0."""
     rnd = random.Random(seed)
     meters = [Meter(f"d{n}", f"l{n}", 1) for n in range(single)]
     meters += [Meter(f"g{g}u{u}", f"g{g}", u) for g in range(gateways) for u in range(1, 5)]
     meters += [Meter(f"r{u}", SERIAL, u) for u in range(1, serial + 1)]
+    meters += [Meter(f"c{u}", CONVERTER, u) for u in range(1, converted + 1)]
     for meter in meters:
         meter.start = [rnd.randrange(10**6, 10**9), rnd.randrange(10**13, 3 * 10**13), rnd.randrange(10**6, 10**9)]
     meters[1].tid = "zero"
@@ -98,6 +104,8 @@ def write_site(folder: Path, plan: Plan) -> Path:
     links = [f"  - {{id: {name}, type: tcp, port: {port}}}" for name, port in plan.links.items()]
     if plan.serial:
         links.append(f"  - {{id: {SERIAL}, type: rtu, path: {plan.serial}, baud: {BAUD}}}")
+    if plan.converter:
+        links.append(f"  - {{id: {CONVERTER}, type: rtu-over-tcp, port: {plan.converter}, baud: {BAUD}}}")
     links.append(f"  - {{id: broker, type: mqtt, port: {plan.mqtt_port}, version: '5'}}")
     devices = [
         f"  - {{id: {m.name}, profile: h-meter, link: {m.link}, unit: {m.unit}, every: {every}}}" for m in plan.meters

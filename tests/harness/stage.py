@@ -1,6 +1,7 @@
 """Everything of one run put together: meters behind proxies, a broker, a database's double, the product, watchers."""
 
 import asyncio
+import http.client
 import json
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from tests.harness import devices, diskimage, guard, publishers, serial
 from tests.harness.chaos import Proxy
+from tests.harness.converter import Converter
 from tests.harness.fakeflux import FakeFlux
-from tests.harness.plan import QUOTA, SERIAL, TIMEOUT_S, Plan, write_site
+from tests.harness.plan import CONVERTER, QUOTA, SERIAL, TIMEOUT_S, Plan, write_site
 from tests.harness.ports import free_port
 from tests.harness.ptyrelay import PtyLine
 from tests.harness.record import Record, now_ms
@@ -39,21 +41,14 @@ class Stage:
         self.disk_image, self.no_image = (None, found) if isinstance(found, str) else (found, "")
         self.witness = Witness(folder / "store")
         self.line: PtyLine | None = None
+        self.converter: Converter | None = None
         self.tasks: list[asyncio.Task[None]] = []
         self._mutant, self._base = mutant, 0
         self.resting = asyncio.Event()  # nobody looks into the store or expects the collector to live
 
     async def open(self) -> None:
         for link in dict.fromkeys(meter.link for meter in self.plan.meters):
-            mine = [self.devices[name] for name in self.plan.on_link(link)]
-            if link == SERIAL:
-                self.line = serial.made(mine, self.record, self.folder / "rs485").__enter__()
-                self.plan.serial = str(self.folder / "rs485")
-                continue
-            server = devices.Server(link, mine, self.record)
-            self.servers.append(server)
-            proxy = Proxy(link, await server.listen(), self.record, self.plan.seed, TIMEOUT_S)
-            self.proxies[link], self.plan.links[link] = proxy, await proxy.listen()
+            await self._connect(link, [self.devices[name] for name in self.plan.on_link(link)])
         self.broker.start()
         self.plan.mqtt_port, self.plan.sink, self.plan.metrics_port = self.broker.port, self.flux.url, free_port()
         self.plan.save(self.folder)
@@ -69,6 +64,21 @@ class Stage:
         await self.started()
         publishers.each(self.publishers, publishers.Device.start)
         self.tasks = [asyncio.create_task(one) for one in (self._beat(), self._watch())]
+
+    async def _connect(self, link: str, mine: list[devices.Device]) -> None:
+        """Put meters behind a link."""
+        if link == SERIAL:
+            self.line = serial.made(mine, self.record, self.folder / "rs485").__enter__()
+            self.plan.serial = str(self.folder / "rs485")
+            return
+        if link == CONVERTER:
+            self.converter = Converter(link, mine, self.record, self.plan.seed, TIMEOUT_S)
+            self.plan.converter = await self.converter.listen()
+            return
+        server = devices.Server(link, mine, self.record)
+        self.servers.append(server)
+        proxy = Proxy(link, await server.listen(), self.record, self.plan.seed, TIMEOUT_S)
+        self.proxies[link], self.plan.links[link] = proxy, await proxy.listen()
 
     async def started(self, *, moved_clock: bool = False) -> None:
         """Start the collector without stopping the world meanwhile."""
@@ -129,7 +139,7 @@ class Stage:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.plan.metrics_port}/metrics", timeout=5) as answer:
                 return figures(answer.read().decode())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return {}
 
     async def scrape(self) -> None:
@@ -167,7 +177,7 @@ class Stage:
             await self.ended("the end")
         publishers.each(self.publishers, publishers.Device.close)
         self.broker.kill()
-        for one in (*self.servers, *self.proxies.values()):
+        for one in filter(None, (*self.servers, *self.proxies.values(), self.converter)):
             one.close()
         if self.line is not None:
             await asyncio.to_thread(self.line.__exit__)
@@ -176,8 +186,10 @@ class Stage:
         if self.disk_image is not None:
             await asyncio.to_thread(self._unmount, self.disk_image)
         hits, counts = dict(self.subject.disk.hits), dict(self.subject.disk.counts)
-        done = {link: dict(proxy.done) for link, proxy in self.proxies.items()}
-        self.record.write("world", disk=hits, calls=counts, proxies=done, guard=self.no_guard, looks=self.witness.looks)
+        spoilt = {link: dict(proxy.done) for link, proxy in self.proxies.items()}
+        torn = dict(self.converter.done) if self.converter is not None else {}
+        told = {"disk": hits, "calls": counts, "proxies": spoilt, "converter": torn}
+        self.record.write("world", **told, guard=self.no_guard, looks=self.witness.looks)
         seen = [[group, time_ms, crc] for (group, time_ms), crc in self.witness.seen.items()]
         (self.folder / "witness.json").write_text(json.dumps(seen))
         self.record.close()

@@ -91,7 +91,7 @@ class Subject:
     def buried(self) -> None:
         """It died by itself, or by the guard's hand."""
         assert self.process is not None
-        code = self.process.wait(STOP_S)
+        code = self.process.wait(READY_S)
         self._record.write("death", t=now_ms(), asked=now_ms(), how="found dead", code=code, took_s=0)
 
     def power_cut(self) -> None:

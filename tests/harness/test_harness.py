@@ -18,7 +18,8 @@ from tests.harness.subject import ROOT
 from tests.harness.tiers import MUTANTS, TIERS
 
 HERE = Path(__file__).parent
-JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "record"]
+JUDGING = ["judge", "evidence", "ticks", "values", "delivery", "bounds", "plan", "devices", "chaos", "converter",
+           "ptyrelay", "record"]  # fmt: skip
 PRODUCT = {"metering", "collector", "analytics", "simulators", "zcf"}
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.harness import acts, outages
+from tests.harness import acts, answers, outages
 from tests.harness.acts import Act
 
 
@@ -17,6 +17,7 @@ class Tier:
     gateways: int  # of four meters each
     publishers: int
     serial: int  # meters on one serial line
+    converted: int  # and behind a converter that speaks its frames over TCP
     acts: tuple[Act, ...]
     must: tuple[str, ...]
     drain_s: float = 90
@@ -30,22 +31,22 @@ _KILLED = ("a kill with uncommitted readings",)
 _GUARDED = ("a kill in the middle of a commit", "a power cut", "a write to a full disk")
 
 SMOKE = Tier(
-    16, 1, 8, 3,
-    (acts.calm, acts.spoilt_answers, acts.line_trouble, acts.busy_sink, acts.poison_lines, acts.kill, acts.power_cut,
-     acts.full_disk,
-     acts.clock_back, acts.restart),
+    16, 1, 8, 3, 2,
+    (acts.calm, answers.spoilt_answers, answers.line_trouble, answers.converter_trouble, acts.busy_sink,
+     acts.poison_lines, acts.kill, acts.power_cut, acts.full_disk, acts.clock_back, acts.restart),
     ("a late answer came after the timeout", "an answer came twice", "an answer was short",
      "a header was wrong by a bit",
      "a busy database (429, 503)", "applied, and the answer lost", "a malformed line (400)", "a line in quarantine",
      "a counter turned over", "the clock set back", "stopped in good order",
-     "a late answer on the serial line", "bits turned over on the serial line", *_KILLED),
+     "a late answer on the serial line", "bits turned over on the serial line", "a late answer through the converter",
+     "a torn answer through the converter", "a foreign answer through the converter", *_KILLED),
     guarded=_GUARDED,
 )  # fmt: skip
 
 CHAOS = Tier(
-    24, 3, 12, 4,
-    (acts.calm, outages.over_the_end, acts.spoilt_answers, acts.late_answers, acts.line_trouble,
-     acts.unplugged, acts.cut_link, acts.busy_sink, acts.kill,
+    24, 3, 12, 4, 4,
+    (acts.calm, outages.over_the_end, answers.spoilt_answers, answers.late_answers, answers.line_trouble,
+     answers.converter_trouble, acts.unplugged, acts.cut_link, acts.busy_sink, acts.kill,
      acts.poison_lines, acts.partial_write, outages.slow_sink, acts.power_cut, outages.dark, acts.clock_steps,
      acts.full_disk, outages.crowded, acts.sync_fails, acts.slow_disk, acts.broker_dies, acts.poison_messages,
      acts.resets, outages.frozen, outages.reloads, acts.stop_and_kill, outages.sink_away, outages.rolled_back,
@@ -67,8 +68,8 @@ TIERS = {"smoke": SMOKE, "chaos": CHAOS}
 MUTANTS: dict[str, tuple[tuple[Act, ...], tuple[str, ...]]] = {
     "auto_ack": ((acts.kill,), ("I6",)),
     "synchronous_normal": ((acts.power_cut,), ("I6", "I7")),
-    "no_drain": ((acts.late_answers,), ("I2",)),
-    "short_reply": ((acts.short_answers,), ("I2",)),
+    "no_drain": ((answers.late_answers,), ("I2",)),
+    "short_reply": ((answers.short_answers,), ("I2",)),
     "ok_is_delivery": ((acts.portal,), ("I11",)),
     "drop_on_404": ((acts.no_bucket,), ("I11",)),
     "drop_batch_on_400": ((acts.poison_lines,), ("I11",)),
@@ -89,7 +90,7 @@ def mutant_tier(name: str) -> Tier:
     every = tuple(dict.fromkeys(act for some, _ in MUTANTS.values() for act in some))
     sound = name == SOUND
     crowded = sound or name == "trim_only_when_full"
-    return Tier(6, 1, 8, 0, every if sound else MUTANTS[name][0], (), drain_s=75 if sound else 20, crowded=crowded)
+    return Tier(6, 1, 8, 0, 0, every if sound else MUTANTS[name][0], (), drain_s=75 if sound else 20, crowded=crowded)
 
 
 def order(tier: Tier, seed: int) -> Iterator[Act]:
