@@ -88,7 +88,8 @@ class Forwarding:
 
     def faults(self) -> list[str]:
         """What a person must mend."""
-        return self._thread.forwarder.faults() if self._thread is not None else []
+        told = self._thread.forwarder.faults() if self._thread is not None else []
+        return told + (self._reconciler.faults() if self._reconciler is not None else [])
 
     def progress(self) -> tuple[int, int] | None:
         """How many polls are pending and delivered; None where nothing is forwarded."""

@@ -20,6 +20,7 @@ from metering.store.summary import Summaries, Summary, joined
 
 HOUR_MS: Final = 3_600_000
 MINUTE_MS: Final = 60_000
+_SAMPLE: Final = 50  # series: whoever writes under our name writes most of them
 NOT_THERE: Final = "acknowledged with 204 twice, and not there"
 
 Missing = set[tuple[SeriesKey, int]]
@@ -81,6 +82,25 @@ class Readback:
             ours, moving = self._ours(hour)
             if (ours and moving) or differing(ours, theirs.get(hour, {})):
                 found += list(self._hour(hour, mend=mend))
+        return found
+
+    def strangers(self, start_ms: int, end_ms: int) -> tuple[SeriesKey, ...]:
+        """Series of ours that somebody else writes too: the sink holds readings of the span that were never read here.
+
+        Of no more than so many of those read here in the span, the first by name.
+        """
+        self._groups = self._reader.groups()
+        keys = sorted(self._times(start_ms, end_ms))[:_SAMPLE]
+        there = self._remote.values(keys, start_ms, end_ms) if keys else {}
+        here = self._times(start_ms, end_ms)  # after the look: whatever the sink has of ours is here
+        return tuple(key for key in keys if there.get(key, {}).keys() - here[key])
+
+    def _times(self, start_ms: int, end_ms: int) -> dict[SeriesKey, set[int]]:
+        """When each series was read."""
+        found: dict[SeriesKey, set[int]] = {}
+        for poll in self._outbox.polls(start_ms, end_ms):
+            for column in self._groups[poll.group].columns:
+                found.setdefault(column.key, set()).add(poll.time_ms)
         return found
 
     def send_again(self, start_ms: int, end_ms: int) -> tuple[int, list[BadLine]]:

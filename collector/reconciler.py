@@ -11,6 +11,7 @@ import structlog
 from collector.courier import BadLine, Courier, Interrupted
 from collector.influx_sink import InfluxSink, read_token
 from collector.readback import HOUR_MS, Readback
+from metering.reading import SeriesKey
 from metering.sitefile import ForwardSection, SiteConfig
 from metering.store import StoreError
 from metering.store.influxdb import InfluxSource
@@ -21,6 +22,7 @@ READ_TOKEN: Final = "ZCF_INFLUX_READ_TOKEN"  # noqa: S105 - the name of a variab
 FIRST_S: Final = 120.0  # after the start: the backlog has begun to go
 PERIOD_S: Final = 3600.0
 LOOK_BACK_MS: Final = 48 * HOUR_MS
+STRANGERS_MS: Final = 60_000  # of the newest readings, whether somebody else writes them too
 BREATH_S: Final = 0.02  # between pages: polling and forwarding go first
 
 log = structlog.get_logger(__name__)
@@ -41,12 +43,23 @@ class Reconciler(threading.Thread):
         self._readback, self._sink, self._stopping = readback, sink, stop
         self._now_s, self._first_s = now_s, first_s
         self._failing = False
+        self._began_ms = int(now_s() * 1000)
+        self._strangers: tuple[SeriesKey, ...] = ()
         self.passes = self.missing = 0  # since the start; [readings] sent again
+
+    def faults(self) -> list[str]:
+        """What a person must mend: two gateways under one name."""
+        if not self._strangers:
+            return []
+        point, name = self._strangers[0]
+        told = f"another gateway writes our series too, {point} {name} among {len(self._strangers)} looked at"
+        return [f"forward: {told}: give every gateway a site id of its own"]
 
     def once(self) -> None:
         """One look at the last two days; a sink that is away is looked at an hour later."""
         now_ms = int(self._now_s() * 1000)
         try:
+            self._look_for_strangers(now_ms)
             found = self._readback.check(now_ms - LOOK_BACK_MS, now_ms)
         except (StoreError, Interrupted) as error:
             if not self._failing:
@@ -56,6 +69,13 @@ class Reconciler(threading.Thread):
         self._failing = False
         self.passes += 1
         self.missing += sum(one.missing for one in found)
+
+    def _look_for_strangers(self, now_ms: int) -> None:
+        """Since our own start, for a gateway that was replaced has written until a moment before."""
+        found = self._readback.strangers(max(self._began_ms, now_ms - STRANGERS_MS), now_ms)
+        if found and not self._strangers:
+            log.error("another_writer", point=found[0][0], quantity=found[0][1], mend="a site id for every gateway")
+        self._strangers = found
 
     def _run(self) -> None:
         wait_s = self._first_s

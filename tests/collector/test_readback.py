@@ -230,6 +230,57 @@ def test_the_same_against_a_real_influxdb_1(tmp_path: Path) -> None:
     rig.close()
 
 
+def now_of(rig: Rig) -> int:
+    return rig.sample.now_ms + 1
+
+
+def test_t13_a_second_gateway_under_the_same_name_is_noticed_and_told(tmp_path: Path) -> None:
+    ours, other = Rig(tmp_path / "a", polls=0), Rig(tmp_path / "b", polls=0)
+    other.flux.stop()
+    other.flux = ours.flux  # one database
+    other.restart()
+    reconciler = Reconciler(readback(ours), ours.sink, threading.Event(), lambda: now_of(ours) / 1000)
+    reconciler._began_ms = START_MS
+    for rig in (ours, other):
+        rig.sample.random = Brisk(7)
+        rig.sample.now_ms = START_MS + 1000
+    ours.sample.add(40, whole=True)
+    ours.drain()
+    reconciler.once()
+    assert reconciler.faults() == []
+    other.sample.now_ms = START_MS + 1500
+    other.sample.add(40, whole=True)
+    other.drain()
+    ours.sample.now_ms = START_MS + 2000
+    ours.sample.add(40, whole=True)
+    ours.drain()
+    reconciler.once()
+    [told] = reconciler.faults()
+    assert "another gateway writes our series too" in told
+    assert "site id of its own" in told
+    assert all(time_ms in {p.time_ms for p in ours.sample.polls + other.sample.polls} for _, time_ms in ours.values())
+    for rig in (ours, other):
+        rig.close()
+
+
+def test_t13_a_gateway_that_replaces_another_is_no_stranger(tmp_path: Path) -> None:
+    old, new = Rig(tmp_path / "a", polls=40), Rig(tmp_path / "b", polls=0)
+    new.flux.stop()
+    new.flux = old.flux
+    new.restart()
+    old.drain()
+    new.sample.random = Brisk(7)
+    new.sample.now_ms = old.sample.now_ms + 1
+    reconciler = Reconciler(readback(new), new.sink, threading.Event(), lambda: now_of(new) / 1000)
+    reconciler._began_ms = new.sample.now_ms
+    new.sample.add(40, whole=True)
+    new.drain()
+    reconciler.once()
+    assert reconciler.faults() == []
+    for rig in (old, new):
+        rig.close()
+
+
 SITE_FILE = """
 site: {id: works, timezone: Asia/Shanghai}
 forward: {url: URL, org: zcf}

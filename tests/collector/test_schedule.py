@@ -121,7 +121,7 @@ def test_one_lost_answer_costs_one_tick_and_a_dead_unit_less_and_less() -> None:
     assert unit_wait_ms(9, 1000, None) == 10_000  # alone on its link
     assert unit_wait_ms(30, 2, 1000) == 200  # a quick exception is asked again soon
     assert unit_wait_ms(8, 400, 1000, 60_000, 3_000) == 3_000  # heard three seconds ago: the line is ill, not the unit
-    assert unit_wait_ms(8, 400, 1000, 60_000, 90_000) == 51_200
+    assert unit_wait_ms(8, 400, 1000, 60_000, 90_000) == 40_000
 
 
 @pytest.mark.parametrize(("cost_ms", "period_ms"), [(1000, 1000), (3000, 1000), (16_000, 5000)])
