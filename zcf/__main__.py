@@ -1,6 +1,7 @@
 """`zcf`: one command over the whole house. Exit status: 0 done, 1 failed, 2 wrong words, 78 bad files (EX_CONFIG)."""
 
 import sys
+from types import ModuleType
 
 import typer
 
@@ -58,30 +59,36 @@ def _options(
     """Zero-carbon factory monitor: meters in, an auditable carbon balance and a scorecard out."""
 
 
-ROOMS = (
-    demonstration, commissioning, processes, delivery, keeping, bringing, answers, factors, matching, scoring, closing,
-    reports,
-)  # fmt: skip
-for room in ROOMS:
-    for name, command in room.COMMANDS.items():
-        app.command(name)(command)
-app.add_typer(measurements.app, name="bench")
-app.add_typer(correcting.app, name="correct")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(grafana.app, name="grafana")
-app.add_typer(access.tokens, name="token")
-app.add_typer(access.audit, name="audit")
-app.add_typer(influx.app, name="influx")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(orders.app, name="orders")
-app.add_typer(activity.app, name="activity")
+# The shelves of `zcf --help`, in the order in which a site is brought to life.
+SHELVES: dict[str, tuple[ModuleType, ...]] = {
+    "See it": (demonstration,),
+    "Before the first reading": (commissioning, bringing),
+    "Run": (processes, delivery, keeping),
+    "Ask": (answers, factors, matching, scoring, reports),
+    "Close and verify": (closing,),
+}
+GROUPS: dict[str, dict[str, typer.Typer]] = {
+    "Run": {"influx": influx.app, "grafana": grafana.app, "token": access.tokens, "audit": access.audit},
+    "Enter what no meter tells": {
+        "correct": correcting.app, "evidence": evidence.app, "activity": activity.app, "ledger": ledger.app,
+        "orders": orders.app,
+    },
+    "Measure": {"bench": measurements.app},
+}  # fmt: skip
+for shelf, rooms in SHELVES.items():
+    for room in rooms:
+        for name, command in room.COMMANDS.items():
+            app.command(name, rich_help_panel=shelf)(command)
+for shelf, groups in GROUPS.items():
+    for name, group in groups.items():
+        app.add_typer(group, name=name, rich_help_panel=shelf)
 
 
 def main() -> None:
     """Run the command that was asked for, and say in one line what went wrong."""
     die_with_parent()
     try:
-        app()
+        app(prog_name="zcf")
     except ConfigError as error:
         for fault in error.faults:
             print(fault, file=sys.stderr)
