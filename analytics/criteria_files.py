@@ -79,6 +79,7 @@ class StandardFile(Strict):
     level: Literal["factory", "park", "company"]
     status: Status
     note: str = ""
+    note_zh: str = ""
     supersedes: str = ""
     completeness: Completeness
     sources: dict[str, str]
@@ -131,7 +132,7 @@ def load_standard(file: Path) -> Standard:
         sheet.id, _said(sheet.name), sheet.valid_from, sheet.kind, sheet.level, sheet.status,
         tuple(Dimension(d.id, _said(d.name), _float(d.weight), d.weight_status) for d in sheet.dimensions),
         tuple(_criterion(c) for c in sheet.criteria), sheet.sources, sheet.note,
-        float(sheet.completeness.max_estimated), sheet.supersedes,
+        float(sheet.completeness.max_estimated), sheet.supersedes, sheet.note_zh,
     )  # fmt: skip
 
 

@@ -132,6 +132,7 @@ def score_document(card: Scorecard, standards: Iterable[Standard] = ()) -> Docum
         "standard": _named(card.standard) | {
             "kind": card.standard.kind, "level": card.standard.level, "status": card.standard.status.value,
             "valid_from": card.standard.valid_from.isoformat(), "note": card.standard.note,
+            "note_zh": card.standard.note_zh,
             "dimensions": [{"id": d.id, "name": d.name.both()} for d in card.standard.dimensions],
         },
         "label": card.label.both(), "gates_open": card.gates_open,

@@ -116,7 +116,7 @@ def centre_functions(inputs: Inputs) -> Indicator:
 
 
 def data_quality_score(inputs: Inputs) -> Indicator:
-    """Emission-weighted quality [0..1]: 1 measured automatically, 0.75 by invoice, 0.25 placed by interpolation."""
+    """Emission-weighted quality [0..1]: 1 measured, 0.75 by invoice, 0.5 calculated, 0.25 estimated or placed."""
     lines = inputs.balance.select(Gas.CO2E, method=Method.LOCATION_BASED)
     total = math.fsum(line.kg for line in lines)
     if total <= 0:
@@ -127,21 +127,27 @@ def data_quality_score(inputs: Inputs) -> Indicator:
     )
 
 
+TIERS = {"measured": 1.0, "invoice": 0.75, "calculated": 0.5, "estimated": 0.25}  # of what people recorded
+
+
 def _quality(line: BalanceLine, inputs: Inputs) -> float:
+    if line.tier:
+        return TIERS[line.tier]
     measured = 1.0 if _automatic(inputs.flows.site.point(line.point), inputs) else 0.75
     placed = min(1.0, line.amount.placed / line.amount.micro) if line.amount.micro else 0.0
     return measured * (1 - placed) + 0.25 * placed
 
 
 def traceability(inputs: Inputs) -> Indicator:
-    """Balance lines with a series, a factor id and a document, over all lines [%]."""
+    """Balance lines with a series or a record, a factor id and a document, over all lines [%]."""
     lines = inputs.balance.lines
     if not lines:
         return unknown("traceability", "%", "没有账目。", "There are no lines.")
     keys = {point for point, _ in inputs.flows.series}
     whole = [
-        line for line in lines if line.point in keys and line.factor.id and line.factor.document and line.factor.source
-    ]
+        line for line in lines
+        if (line.point in keys or line.tier) and line.factor.id and line.factor.document and line.factor.source
+    ]  # fmt: skip
     return Indicator("traceability", percent(len(whole), len(lines)), "%", None, tuple(line.id for line in lines))
 
 

@@ -82,7 +82,8 @@ def _target(target: Target, year: int, months: list[Month], rate: float) -> Docu
     base = target.base
     paths = {"own": own_path(target, year), "sbti": straight_path(target, rate, year)}
     return {
-        "id": target.id, "base_year": target.base_year, "base_t": base.value, "base_declared_t": base.declared,
+        "id": target.id, "name": (target.name or Sentence(target.id, target.id)).both(),
+        "base_year": target.base_year, "base_t": base.value, "base_declared_t": base.declared,
         "recalculation": {"share_percent": base.share, "threshold_percent": target.threshold,
                           "document": target.policy, **base.says.both()},
         "year": target.year, "target_t": target.target_t * target.scale,

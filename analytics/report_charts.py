@@ -11,6 +11,7 @@ from analytics.terms import Sentence
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 680, 210, 56, 34, 22
 LANGS = ("zh", "en")
+WIDEST = 56.0  # of a bar
 UNKNOWN = Sentence("未知", "not known")
 
 
@@ -67,18 +68,18 @@ def _round_up(top: float, unit: str) -> float:
 
 def _columns(labels: Sequence[str], layers: Sequence[Layer], unit: str, top: float, lang: str) -> list[str]:
     wide = (WIDTH - LEFT) / max(len(labels), 1)
-    scale = (HEIGHT - BOTTOM - TOP) / top
+    scale, bar = (HEIGHT - BOTTOM - TOP) / top, min(WIDEST, wide * 0.72)
     drawn = [*_grid(top, scale, unit), *_legend(layers, lang)]
     for index, label in enumerate(labels):
-        x, y = LEFT + index * wide + wide * 0.14, float(HEIGHT - BOTTOM)
+        x, y = LEFT + (index + 0.5) * wide - bar / 2, float(HEIGHT - BOTTOM)
         if any(one.values[index] is None for one in layers):
-            drawn.append(_rect(x, TOP, wide * 0.72, HEIGHT - BOTTOM - TOP, "unknown"))
+            drawn.append(_rect(x, TOP, bar, HEIGHT - BOTTOM - TOP, "unknown"))
         for one in layers:
             tall = (one.values[index] or 0.0) * scale
             y -= tall
-            drawn.append(_rect(x, y, wide * 0.72, tall, f"c-{one.carrier}"))
+            drawn.append(_rect(x, y, bar, tall, f"c-{one.carrier}"))
         if len(labels) <= 16 or index % 5 == 0:
-            drawn.append(_text(x + wide * 0.36, HEIGHT - BOTTOM + 16, label, "axis middle"))
+            drawn.append(_text(x + bar / 2, HEIGHT - BOTTOM + 16, label, "axis middle"))
     return drawn
 
 
@@ -88,7 +89,8 @@ def _marks(count: int, marks: Sequence[Mark], top: float, lang: str) -> list[str
     for one in marks:
         for at, value in enumerate(one.values):
             if value is not None:
-                drawn.append(_mark(LEFT + at * wide + wide * 0.06, HEIGHT - BOTTOM - value * scale, wide * 0.88, one))
+                x0, long = LEFT + (at + 0.5) * wide, min(WIDEST * 1.2, wide * 0.88)
+                drawn.append(_mark(x0 - long / 2, HEIGHT - BOTTOM - value * scale, long, one))
         name = one.name.text(lang)
         x -= 34 + _breadth(name)
         drawn += [_mark(x, 7, 16, one), _text(x + 21, 11, name, "axis")]

@@ -43,8 +43,8 @@ def conditions_table(facts: Facts) -> Table:
     """Every condition of every label, with its reason."""
     heads = (S("声明", "Label"), S("条件", "Condition"), S("结论", "Verdict"), S("说明", "Why"))
     body = tuple(
-        (sentence(one["name"]), sentence(c["name"]), Tag(c["outcome"]), sentence(c["reason"]))
+        (sentence(one["name"] if n == 0 else None), sentence(c["name"]), Tag(c["outcome"]), sentence(c["reason"]))
         for one in facts.claims["claims"]
-        for c in one["conditions"]
+        for n, c in enumerate(one["conditions"])
     )
     return Table("claim_conditions", S("声明条件逐条", "Each condition of each label"), heads, body)

@@ -53,23 +53,29 @@ def ways_table(facts: Facts) -> Table:
         S("要求", "Criterion"),
         S("差距", "Gap"),
         S("最便宜的途径", "Cheapest way"),
-        S("每年净成本", "Net cost a year"),
+        S("每年净成本（负为净收益）", "Net cost a year (negative: a gain)"),
     )
-    found = [v for s in facts.scores.values() for v in s["verdicts"] if v.get("way") and v["outcome"] == "NOT_MET"]
+    ways: dict[tuple[str, str], list[Document]] = {}
+    for verdict in (v for s in facts.scores.values() for v in s["verdicts"]):
+        if verdict.get("way") and verdict["outcome"] == "NOT_MET":
+            ways.setdefault((verdict["name"]["en"], repr(verdict["way"])), []).append(verdict)
     currency = str(next((s["currency"] for s in facts.scores.values() if s.get("currency")), "CNY"))
-    return Table("ways", S("达标途径", "Ways to pass"), heads, tuple(_way(v, currency) for v in found),
+    return Table("ways", S("达标途径", "Ways to pass"), heads, tuple(_way(same, currency) for same in ways.values()),
                  S("没有可由登记措施弥补的差距。", "No gap that the declared measures could close."))  # fmt: skip
 
 
-def _way(one: Document, currency: str) -> tuple[Cell, ...]:
-    way, gap = one["way"], one["gap"]
+def _way(alike: list[Document], currency: str) -> tuple[Cell, ...]:
+    """One way, and every criterion that it opens."""
+    one = alike[0]
+    way, gap, ids = one["way"], one["gap"], ", ".join(v["id"] for v in alike)
     names = [sentence(step["name"]) for step in way["steps"]]
     said = S("；".join(n.zh for n in names) or "—", "; ".join(n.en for n in names) or "—")
     if not way["passes"]:
         share = f"{100 * way['share']:.0f} %"
         said += S(f"（合计只能弥补{share}）", f"(together they close {share} only)")
     lack = Figure(NOTHING, gap["value"], gap["unit"]) if gap else None
-    return (sentence(one["name"]), lack, said, Figure(NOTHING, way["cost_per_year"], currency))
+    name = S(f"{one['name']['zh']}（{ids}）", f"{one['name']['en']} ({ids})")
+    return (name, lack, said, Figure(NOTHING, way["cost_per_year"], currency))
 
 
 def risk(facts: Facts) -> Chapter:
@@ -110,7 +116,7 @@ def annexes(facts: Facts) -> Iterator[Chapter]:
     """How every figure is made, by what factors, from what meters, and how to check it."""
     yield Chapter("A", S("附录 A：逐行核算", "Annex A: line by line"), (
         Text(S("每行：活动数据 × 因子 = 排放量。图号可交给 zcf explain，逐级追到计数器读数、报文与文件页码。",
-               ("Each line is activity × factor. `zcf explain` takes a figure's id down to register readings, the words"
+               ("Each line is activity × factor. zcf explain takes a figure's id down to register readings, the words"
                 " that were read and the page of the document."))),
         part.lines_table(facts.balance["lines"], "lines_co2", S("CO₂", "CO₂ alone")),
         part.lines_table(facts.co2e, "lines_co2e", S("CO₂e", "CO₂e")), part.factors_table(facts),

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from analytics.report_charts import share_bar
 from analytics.report_parts import Chart, Figure, Figures, Report, Table, Tag, Text, Verdicts
-from analytics.report_words import OUTCOME, STATUS, interval, printed_unit, shown
+from analytics.report_words import OUTCOME, interval, printed_unit, said, shown
 from analytics.terms import Sentence
 
 WORDS: Mapping[str, Sentence] = {
@@ -34,12 +34,17 @@ def html(report: Report, lang: str, template: str, style: str) -> str:
 def _tools(lang: str) -> dict[str, Any]:
     """What the template may ask for."""
     return {
-        "kind_of": _kind, "number": lambda one: shown(one.value, one.unit),
+        "kind_of": _kind, "number": lambda one: shown(one.value, one.unit, one.digits),
         "interval": lambda one: interval(one.value, one.half, one.unit), "unit": printed_unit,
-        "status": lambda word: STATUS[word].text(lang) if word in STATUS else word,
+        "status": lambda word: said(word, lang), "numeric": _numeric, "outcomes": OUTCOME,
         "outcome": lambda word: OUTCOME[word].text(lang), "svg": lambda chart: Markup(chart.svg[lang]),  # noqa: S704 - escaped in the making
         "share": lambda counts: Markup(share_bar(counts)),  # noqa: S704 - numbers alone
     }  # fmt: skip
+
+
+def _numeric(block: Table) -> list[bool]:
+    """Which columns hold figures: they stand to the right, dashes too."""
+    return [any(isinstance(row[i], Figure) for row in block.rows) for i in range(len(block.columns))]
 
 
 def _kind(one: object) -> str:

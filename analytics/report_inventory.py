@@ -11,9 +11,9 @@ from analytics.report_claims import claims_blocks
 from analytics.report_disclosure import annexes
 from analytics.report_facts import Facts
 from analytics.report_matching import matching_blocks
-from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Table, Text, same
+from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Table, Text, same, sentence
 from analytics.report_targets import targets_blocks
-from analytics.report_words import CATEGORY
+from analytics.report_words import CARRIER, CATEGORY, REMAINDER, ROLE
 from analytics.terms import Sentence
 
 S = Sentence
@@ -57,10 +57,12 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
 
 def boundary_table(facts: Facts) -> Table:
     """The points at which energy crosses the site's boundary."""
+    bought = {line["point"] for line in facts.lines}  # heat that was made or recovered here crosses nothing
     heads = (S("边界表计", "Boundary point"), S("角色", "Role"), S("能源", "Carrier"))
     body = tuple(
-        (S(p["name"]["zh"], p["name"]["en"]), same(p["role"]), same(p["carrier"]))
-        for p in facts.site["points"] if p["parent"] is None and p["role"] in {"grid", "fuel", "heat"}
+        (sentence(p["name"]), ROLE[p["role"]], CARRIER.get(p["carrier"], same(p["carrier"])))
+        for p in facts.site["points"]
+        if p["parent"] is None and (p["role"] in {"grid", "fuel"} or (p["role"] == "heat" and p["id"] in bought))
     )  # fmt: skip
     return Table("boundary", S("组织边界内的能源入口", "Where energy crosses the boundary"), heads, body)
 
@@ -88,11 +90,11 @@ def _category(line: Mapping[str, Any]) -> int:
 
 def method_text(facts: Facts) -> Text:
     """How activity data come about, and how the remainder of market-based electricity is taken."""
-    remainder = facts.balance["remainder"]
+    remainder = REMAINDER[facts.balance["remainder"]]
     return Text(S(
         "电量由电能表计数器逐刻钟求差，整数运算，段内守恒；断档电量按同类日的历史曲线分摊并标记。"
-        f"市场法余量口径：{remainder}。总量为逐行精确有理数之和，四舍五入一次。",
+        f"市场法中未被凭证覆盖的部分采用：{remainder.zh}。总量为逐行精确有理数之和，四舍五入一次。",
         "Energy is the difference of counters by quarter-hour, in integers, conserved within each segment; the energy"
         " of an outage is placed as on like days before and flagged. Remainder of the market-based method: "
-        f"{remainder}. Totals are sums of exact rationals, rounded once.",
+        f"{remainder.en}. Totals are sums of exact rationals, rounded once.",
     ))  # fmt: skip

@@ -121,15 +121,18 @@ def battery_table(facts: Facts) -> Iterator[Table]:
     if one is None:
         return
     trip = None if one["round_trip"] is None else 100 * one["round_trip"]
+    flows = (("charge_kwh", S("充电", "Charged")), ("discharge_kwh", S("放电", "Discharged")))
+    metered = [facts.energy(name, label) for name, label in flows]
     named = (
-        (S("充电", "Charged"), one["charge_kwh"], "kWh", ""),
-        (S("放电", "Discharged"), one["discharge_kwh"], "kWh", ""),
         (S("往返效率", "Round trip"), trip, "%", one["round_trip_status"]),
         (S("放电中的绿电", "Green energy given back"), one["green_kwh"], "kWh", "derived"),
         (S("来源不明的放电", "Given back of no known colour"), one["unknown_kwh"], "kWh", "derived"),
         (S("放电所携排放（基于位置）", "Emissions carried, location-based"), one["carried_kg"], "kgCO2", "derived"),
     )
-    body = tuple((label, Figure(NOTHING, value, unit), Tag(status or "none")) for label, value, unit, status in named)
+    body = (
+        *((f.label, f, Tag(f.status or "none")) for f in metered),
+        *((label, Figure(NOTHING, value, unit), Tag(status or "none")) for label, value, unit, status in named),
+    )
     yield Table(
         "battery",
         S("储能的能量与碳", "Energy and carbon of the battery"),

@@ -33,6 +33,7 @@ class Figure:
     note: Sentence = NOTHING
     carrier: str = ""  # colour
     strong: bool = False
+    digits: int = 4  # significant ones shown at least; a factor shows what its document prints
 
 
 @dataclass(frozen=True, slots=True)

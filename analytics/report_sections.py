@@ -11,7 +11,6 @@ from analytics.report_parts import (
     Cell,
     Chart,
     Figure,
-    Figures,
     Judgement,
     Table,
     Tag,
@@ -20,11 +19,12 @@ from analytics.report_parts import (
     same,
     sentence,
 )
-from analytics.report_words import CATEGORY, METHOD, both_moments
-from analytics.terms import Sentence, Status, weakest
+from analytics.report_words import CATEGORY, METHOD, SIGNS, both_moments
+from analytics.terms import Sentence
 
 Document = Mapping[str, Any]
 S = Sentence
+AS_PRINTED = 7  # more digits than any document prints of a factor
 STATUS_HEAD, FIGURE_HEAD = S("依据", "Basis"), S("图号", "Figure id")
 
 
@@ -43,9 +43,9 @@ def totals_table(facts: Facts) -> Table:
     for name, (label, _, _) in TOTALS.items():
         strong = name.startswith("total")
         one, other = facts.total(name, strong=strong), facts.total(name, "co2e", strong=strong)
-        status = weakest((Status(one.status), Status(other.status))).value
-        body.append((label, one, other, Tag(status), Tag(facts.interval_basis(name)), same(one.ref)))
-    heads = (S("项目", "Item"), same("CO₂"), same("CO₂e"), STATUS_HEAD, S("区间依据", "Interval's basis"), FIGURE_HEAD)
+        told = (one, Tag(one.status), other, Tag(other.status), Tag(facts.interval_basis(name)), same(one.ref))
+        body.append((label, *told))
+    heads = (S("项目", "Item"), same("CO₂"), STATUS_HEAD, same("CO₂e"), STATUS_HEAD, S("区间依据", "± is"), FIGURE_HEAD)
     return Table("totals", S("排放总量", "Emission totals"), heads, tuple(body))
 
 
@@ -116,7 +116,7 @@ def _line(line: Document) -> tuple[Cell, ...]:
     half = (line.get("uncertainty") or {}).get("half_kg")
     return (
         source, Figure(NOTHING, activity["value"], activity["unit"]),
-        Figure(NOTHING, factor["value"], factor["unit"], note=same(factor["id"])),
+        Figure(NOTHING, factor["value"], factor["unit"], note=same(factor["id"]), digits=AS_PRINTED),
         S(line["match"]["zh"], line["match"]["en"]),
         Figure(NOTHING, line["kg"], unit, line["id"] if line["scope"] in {1, 2} else "", line["status"], half),
         Tag(line["status"]),
@@ -142,22 +142,26 @@ def factors_table(facts: Facts) -> Table:
 def _factor(one: Document) -> tuple[Cell, ...]:
     page = S(f"，第{one['page']}页", f", p. {one['page']}") if one["page"] else NOTHING
     where = S(f"{one['document']}{page.zh}", f"{one['document']}{page.en}")
-    return (same(one["id"]), Figure(NOTHING, one["value"], one["unit"]), same(f"{one['year']} {one['region']}"), where,
-            Tag(one["status"]))  # fmt: skip
+    value = Figure(NOTHING, one["value"], one["unit"], digits=AS_PRINTED)
+    return (same(one["id"]), value, same(f"{one['year']} {one['region']}"), where, Tag(one["status"]))
 
 
 def beside_table(facts: Facts) -> Table:
     """Offsets, certificates, exports and avoided emissions: beside the balance, never inside."""
     one = facts.balance["beside"]
     named = (
-        (S("已注销碳信用（抵销）", "Credits retired (offsets)"), one["offsets_kg"], "kgCO2e"),
-        (S("已注销绿证", "Certificates retired"), one["certificates_kwh"], "kWh"),
-        (S("上网电量", "Electricity exported"), one["export_kwh"], "kWh"),
-        (S("避免排放", "Avoided emissions"), one["avoided_kg"], "kgCO2"),
+        (S("已注销碳信用（抵销）", "Credits retired (offsets)"), one["offsets_kg"], "kgCO2e", "declared"),
+        (S("已注销绿证与绿电（按天计入本期）", "Certificates, green power (by the period's days)"),
+         one["certificates_kwh"], "kWh", "declared"),
+        (S("上网电量", "Electricity exported"), one["export_kwh"], "kWh", "found"),
+        (S("避免排放（须声明边际因子）", "Avoided emissions (by a declared factor)"),
+         one["avoided_kg"], "kgCO2", "declared"),
     )  # fmt: skip
-    body = tuple((label, Figure(label, value, unit)) for label, value, unit in named)
+    body = tuple(
+        (label, Figure(label, value, unit), Tag(status if value else "none")) for label, value, unit, status in named
+    )
     return Table("beside", S("单列项（不从总量中扣除）", "Beside the balance, never netted"),
-                 (S("项目", "Item"), S("数值", "Value")), body)  # fmt: skip
+                 (S("项目", "Item"), S("数值", "Value"), STATUS_HEAD), body)  # fmt: skip
 
 
 def shortcomings(facts: Facts) -> Iterator[Text]:
@@ -220,7 +224,7 @@ def judgements(score: Document, dimension: str | None = None) -> tuple[Judgement
 
 def _judgement(one: Document) -> Judgement:
     limit, gap = one["threshold"], one["gap"]
-    asked = "" if limit is None or one["unit"] == "bool" else f"{one['op']} {limit:g}"
+    asked = "" if limit is None or one["unit"] == "bool" else f"{SIGNS[one['op']]} {limit:g}"
     lack = None if gap is None or gap["value"] is None else Figure(NOTHING, gap["value"], gap["unit"])
     figure = Figure(NOTHING, one["value"], one["unit"], status=one["status"])
     return Judgement(one["id"], sentence(one["name"]), one["outcome"], sentence(one["reason"]), figure, asked,
@@ -230,7 +234,14 @@ def _judgement(one: Document) -> Judgement:
 def scorecard(score: Document) -> Verdicts:
     """A whole standard."""
     head = score["standard"]
-    return Verdicts(sentence(head["name"]), judgements(score), sentence(score["label"]) + same(head["note"]))
+    return Verdicts(sentence(head["name"]), judgements(score), _label(score))
+
+
+def _label(score: Document) -> Sentence:
+    """What a scorecard is, with the standard's note."""
+    head, label = score["standard"], score["label"]
+    zh = "。".join(filter(None, (label["zh"], head["note_zh"])))
+    return S(zh, ". ".join(filter(None, (label["en"], head["note"]))))
 
 
 def scores_table(facts: Facts) -> Table:
@@ -283,8 +294,3 @@ def measures_table(facts: Facts) -> Table:
     )  # fmt: skip
     return Table("measures", S("本厂登记的减排措施", "Measures the site declares"), heads, body,
                  S("未登记措施。", "No measure is declared."))  # fmt: skip
-
-
-def figures(*made: Figure) -> Figures:
-    """Figures side by side."""
-    return Figures(made)

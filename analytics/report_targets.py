@@ -31,7 +31,7 @@ def _tracks(facts: Facts) -> Iterator[Block]:
         S(
             f"年度额度按天均摊；月度数字可用 zcf target 重现（--year {facts.progress['year']}）。",
             (
-                "A year's allowance is spread evenly over its days; `zcf target` gives the months again"
+                "A year's allowance is spread evenly over its days; zcf target gives the months again"
                 f" (--year {facts.progress['year']})."
             ),
         )
@@ -65,7 +65,7 @@ def _target(one: Document) -> tuple[Cell, ...]:
         else sentence(again)
     )
     return (
-        same(one["id"]),
+        sentence(one["name"]),
         Figure(NOTHING, one["base_t"], T, note=same(str(one["base_year"]))),
         Figure(NOTHING, one["target_t"], T, note=same(str(one["year"]))),
         policy,
@@ -104,7 +104,7 @@ def _track(facts: Facts, target: Document, name: str) -> tuple[Cell, ...]:
     half = None if actual is None else actual * (relative(facts) or 0.0) or None
     said = path_name(facts, name)
     return (
-        S(f"{target['id']}：{said.zh}", f"{target['id']}: {said.en}"),
+        S(f"{target['name']['zh']}：{said.zh}", f"{target['name']['en']}: {said.en}"),
         Figure(NOTHING, path["allowed_t"], T),
         Figure(NOTHING, allowed, T),
         Figure(NOTHING, actual, T, half=half),
@@ -121,15 +121,15 @@ def relative(facts: Facts) -> float | None:
 
 def track_chart(facts: Facts, target: Document) -> Chart:
     """Months beside their allowance on both paths."""
-    own, sbti = (target["paths"][name]["months"] for name in PATHS)
+    own, sbti = ([m for m in target["paths"][name]["months"] if m["days"]] for name in PATHS)
     layers = (Layer(S("排放", "emitted"), "load", [_kg(m["actual_t"]) for m in own]),)
     marks = tuple(
         Mark(path_name(facts, name), name, [_kg(m["allowed_t"]) for m in months])
         for name, months in (("own", own), ("sbti", sbti))
     )
     caption = S(
-        f"{target['id']}：各月排放与额度；斜线表示该月不完整，不作判断。",
-        f"{target['id']}: each month beside its allowance; hatched where a part of the month is not known.",
+        f"{target['name']['zh']}：各月排放与额度；斜线表示该月不完整，不作判断。",
+        f"{target['name']['en']}: each month beside its allowance; hatched where a part of the month is not known.",
     )
     return columns([m["label"][5:].lstrip("0") for m in own], layers, "kgCO2e", caption, marks)
 

@@ -42,6 +42,7 @@ CATEGORY: Mapping[str, Sentence] = {
     "biogenic": Sentence("生物源 CO₂", "biogenic CO₂"),
     "not_kyoto": Sentence("蒙特利尔议定书气体", "Montreal Protocol gases"),
 }
+SIGNS = {">=": "≥", "<=": "≤", "==": "="}
 METHOD: Mapping[str, Sentence] = {
     "LB": Sentence("基于位置", "location-based"),
     "MB": Sentence("基于市场", "market-based"),
@@ -57,6 +58,7 @@ _PRINTED = {
     "1": "",
     "bool": "",
     "count": "",
+    "document": "",
 }
 
 
@@ -71,21 +73,34 @@ def printed_unit(unit: str) -> str:
     return _PRINTED.get(unit, unit.replace("CO2", "CO₂").replace("m3", "m³"))
 
 
+ROLE: Mapping[str, Sentence] = {
+    "grid": Sentence("电网", "grid"), "fuel": Sentence("燃料", "fuel"), "heat": Sentence("热力", "heat"),
+}  # fmt: skip
+CARRIER: Mapping[str, Sentence] = {
+    "electricity": Sentence("电力", "electricity"), "natural_gas": Sentence("天然气", "natural gas"),
+    "heat": Sentence("热力", "heat"), "diesel": Sentence("柴油", "diesel"), "steam": Sentence("蒸汽", "steam"),
+}  # fmt: skip
+REMAINDER: Mapping[str, Sentence] = {
+    "excluding_market_traded_non_fossil": Sentence("扣除市场化交易非化石电量后的全国平均因子",
+                                                   "national average excluding market-traded non-fossil power"),
+    "average": Sentence("全国平均因子", "national average"),
+}  # fmt: skip
+
+
 def digits(value: float, fewest: int = 4) -> str:
-    """Four significant digits at least, all whole digits, thousands apart; a true minus sign."""
+    """Four significant digits at least, all whole digits, thousands apart; a true minus sign. Below one, one less."""
     size = abs(value)
     whole = len(str(int(size))) if size >= 1 else 1
-    places = max(0, fewest - whole)
-    text = f"{size:,.{places}f}" if size >= 1e-3 or size == 0 else f"{size:.3g}"
+    text = f"{size:,.{max(0, fewest - whole)}f}" if size >= 1 else f"{size:.{max(2, fewest - 1)}g}"
     return f"−{text}" if value < 0 and any(c not in "0.," for c in text) else text
 
 
-def shown(value: float | None, unit: str) -> tuple[str, str]:
+def shown(value: float | None, unit: str, fewest: int = 4) -> tuple[str, str]:
     """A number and its unit for people; a dash where nothing is known."""
     if value is None:
         return "—", printed_unit(scaled(math.inf, unit)[1])
     number, name = scaled(value, unit)
-    return f"{value:,.0f}" if unit == "count" else digits(number), printed_unit(name)
+    return f"{value:,.0f}" if unit == "count" else digits(number, fewest), printed_unit(name)
 
 
 def interval(value: float | None, half: float | None, unit: str) -> str:
@@ -95,7 +110,7 @@ def interval(value: float | None, half: float | None, unit: str) -> str:
     number, name = scaled(value, unit)
     part = half * (number / value) if value else half
     share = f" ({digits(100 * half / abs(value), 2)} %)" if value and half < abs(value) else ""
-    return f"± {digits(part)} {printed_unit(name)}{share}"
+    return f"± {digits(part, 2)} {printed_unit(name)}{share}"
 
 
 def moment(ms: int, zone: ZoneInfo, lang: str) -> str:
@@ -108,3 +123,9 @@ def moment(ms: int, zone: ZoneInfo, lang: str) -> str:
 def both_moments(ms: int, zone: ZoneInfo) -> Sentence:
     """The same in both languages."""
     return Sentence(moment(ms, zone, "zh"), moment(ms, zone, "en"))
+
+
+def said(word: str, lang: str) -> str:
+    """A status or an outcome in a reader's language."""
+    known = STATUS.get(word) or OUTCOME.get(word)
+    return known.text(lang) if known else word

@@ -7,7 +7,7 @@ from typing import Any
 import xlsxwriter
 
 from analytics.report_parts import Cell, Figure, Report, Table, Tag, Verdicts
-from analytics.report_words import OUTCOME, STATUS, printed_unit, scaled
+from analytics.report_words import OUTCOME, STATUS, printed_unit, said, scaled
 from analytics.terms import Sentence
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -99,7 +99,7 @@ def _cells(cell: Cell, lang: str, *, wide: bool) -> Row:
         return _valued(cell)
     text = ""
     if isinstance(cell, Tag):
-        text = STATUS[cell.word].text(lang) if cell.word in STATUS else cell.word
+        text = said(cell.word, lang)
     elif isinstance(cell, Sentence):
         text = cell.text(lang)
     return [text, None, None] if wide else [text]

@@ -11,8 +11,9 @@ from analytics.factors import EmissionFactor, Gas, Method, Parameter
 from analytics.indicator_inputs import Evidence, LeakTest
 from analytics.market import QUALITY_CRITERIA, Answer, Credit, Instrument, InstrumentKind
 from analytics.targets import Change, ChangeKind, Target
-from analytics.terms import Status
+from analytics.terms import Sentence, Status
 from metering.config import ConfigError, Document, Fault, Strict
+from metering.fields import Name, Named
 
 T = TypeVar("T", bound=Strict)
 KINDS = {kind.name.lower(): kind for kind in InstrumentKind}
@@ -110,6 +111,7 @@ class TargetRow(Strict):
     """An absolute target for scope 1 + 2, and the way to it."""
 
     id: str = "target"
+    name: Named = Name()
     base_year: int
     base_t: float = Field(gt=0)
     year: int
@@ -134,6 +136,7 @@ class TargetRow(Strict):
             self.base_year, self.base_t, self.year, self.target_t, self.id, tuple(sorted(self.points.items())),
             policy.threshold if policy else None, policy.document if policy else "",
             tuple(Change(c.kind, c.on, c.delta_t, c.document) for c in self.changes),
+            Sentence(self.name.zh or self.id, self.name.en or self.id),
         )  # fmt: skip
 
 

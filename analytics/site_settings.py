@@ -13,7 +13,7 @@ from analytics.holdings import attributes_sold, credits_of, instruments_of, reje
 from analytics.ledger import Asset, read_ledger
 from analytics.recorder import Recorder
 from analytics.site_inputs import instruments
-from metering.period import from_ms
+from metering.period import from_ms, year
 from metering.sitefile import SiteConfig
 
 
@@ -27,19 +27,33 @@ class Declared:
     names: frozenset[str]
 
     def settings(self, base: Settings, start_ms: int, end_ms: int, zone: ZoneInfo) -> Settings:
-        """The site file's settings with what was retired for the site and recorded in these years."""
+        """The site file's settings with what was retired for the site and recorded in these years.
+
+        What is retired for a year counts evenly over its days: months add up to their year, and none uses it twice.
+        """
         ledger = read_ledger(self.entries, self.assets)
-        years = [from_ms(ms).astimezone(zone).year for ms in (start_ms, max(start_ms, end_ms - 1))]
-        span = range(years[0], years[1] + 1)
+        share = shares(start_ms, end_ms, zone)
         recorded = recorded_of(self.entries, self.recorder)
+        held = (*base.instruments, *(i for i in instruments_of(ledger, self.names) if i.year in share))
+        sold = {k: v for k, v in attributes_sold(ledger, self.names).items() if k[1] in share}
         return replace(
             base,
-            instruments=(*base.instruments, *(i for i in instruments_of(ledger, self.names) if i.year in span)),
-            credits=(*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in span)),
-            attributes_sold={k: v for k, v in attributes_sold(ledger, self.names).items() if k[1] in span},
+            instruments=tuple(replace(i, volume_micro=int(i.volume_micro * share.get(i.year, 1))) for i in held),
+            credits=(*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in share)),
+            attributes_sold={key: int(micro * share[key[1]]) for key, micro in sold.items()},
             recorded=tuple(r for r in recorded if r.start_ms < end_ms and r.end_ms > start_ms),
             refused=rejected_of(ledger),
         )
+
+
+def shares(start_ms: int, end_ms: int, zone: ZoneInfo) -> Mapping[int, Fraction]:
+    """The part of each calendar year of the site that lies in a span [1]."""
+    first, last = (from_ms(ms).astimezone(zone).year for ms in (start_ms, max(start_ms, end_ms - 1)))
+    spans = {number: year(number, zone) for number in range(first, last + 1)}
+    return {
+        number: Fraction(max(0, min(end_ms, one.end_ms) - max(start_ms, one.start_ms)), one.end_ms - one.start_ms)
+        for number, one in spans.items()
+    }
 
 
 def own_names(config: SiteConfig) -> frozenset[str]:

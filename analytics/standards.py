@@ -89,6 +89,7 @@ class Standard:
     note: str = ""
     max_estimated: float = 5.0  # share of energy placed by interpolation above which nothing is judged [%]
     supersedes: str = ""
+    note_zh: str = ""
 
 
 Editions = Mapping[str, tuple[Standard, ...]]  # of one id, oldest first

@@ -50,6 +50,7 @@ class Target:
     threshold: float | None = None  # of the recalculation policy [% of the base year]; None: no policy is declared
     policy: str = ""  # its document
     changes: tuple[Change, ...] = ()
+    name: Sentence | None = None
 
     @property
     def base(self) -> "BaseYear":

@@ -16,8 +16,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from metering.sitefile import load_site
 from metering.store.readings_reader import ReadingsReader
 from metering.store.results import ResultsReader
+from zcf.demo_books import enter_books
 from zcf.home import DAY_MS, Home, utc_ms
 from zcf.judge import Findings, judge
 from zcf.supervisor import ROOT, ChildError, Supervisor, now_ms
@@ -58,6 +60,7 @@ class Demo:
         with self._bar() as progress:
             polls = home.write_past(options.days, utc_ms(), progress)
         if polls:
+            enter_books(load_site(home.site), utc_ms() - options.days * DAY_MS, utc_ms())
             self.say(f"{options.days} days of simulated history: {polls:,} polls, {self.elapsed():.0f} s")
         home.begin(utc_ms())
         supervisor = Supervisor(self._commands(), home.logs, self.say)

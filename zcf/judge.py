@@ -80,13 +80,21 @@ def judge(home: Path, balances: Sequence[Mapping[str, Any]] = (), outages: Seque
     entries, results = EntriesReader(config.store_dir), ResultsReader(config.store_dir)
     energies = judge_energy(collected.tracks, results, entries, events)
     carbon, rows = Carbon(), factor_rows() if balances else {}
-    declared = {factor.id: {"value": factor.value} for factor in config.file.factors}
+    declared: dict[str, Mapping[str, Any]] = {f.id: {"value": f.value} for f in config.file.factors}
+    declared |= instruments(entries)
     for document in balances:
         carbon.join(judge_carbon(document, collected.tracks, rows, declared))
     return Findings(
         collected, energies, carbon, count_ticks(config, reader),
         count_messages(reader, truth.unclaimed, outages), uncaused(config, reader, events, outages),
     )  # fmt: skip
+
+
+def instruments(entries: EntriesReader) -> dict[str, Mapping[str, Any]]:
+    """The factor of each lot's certificates, by the entry that retired them."""
+    lots = {entry.id: str(entry.body.get("factor", "0")) for entry in entries.entries("acquisition")}
+    moved = entries.entries("retirement")
+    return {entry.id: {"value": lots[entry.body["lot"]]} for entry in moved if entry.body.get("lot") in lots}
 
 
 def events_of(home: Path) -> tuple[Event, ...]:

@@ -175,14 +175,15 @@ def test_a_pdf_is_a4_and_holds_the_totals(files: list[File]):
     assert re.search(rb"/MediaBox\s*\[\s*0 0 59[45]\.?\d* 84[12]\.?\d*", made)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0.000"), (263.49, "263.5"), (-12.345, "−12.35"), (1234.5, "1,234"),
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (0.0065, "0.0065"),
+                                             (263.49, "263.5"), (-12.345, "−12.35"), (1234.5, "1,234"),
                                              (0.000123456, "0.000123"), (9999.6, "10,000")])  # fmt: skip
 def test_digits_for_people(value: float, text: str):
     assert digits(value) == text
 
 
 def test_an_interval_stands_in_the_unit_of_its_value():
-    assert interval(263_490.0, 1_230.0, "kgCO2") == "± 1.230 tCO₂ (0.5 %)"
+    assert interval(263_490.0, 1_230.0, "kgCO2") == "± 1.2 tCO₂ (0.47 %)"
     assert interval(None, 1.0, "kgCO2") == interval(1.0, None, "kgCO2") == ""
 
 

@@ -51,8 +51,13 @@ def test_entries_and_a_closing_make_their_functions_work(works: MonthWorks) -> N
         Entry("activity-1", "activity", "eva", "a test", works.now, body_of(row, works.service().recorder)),
         Entry("acquisition-1", "acquisition", "eva", "a test", works.now, lot),
     )
+    refill = {**head, "id": "refill", "type": "refrigerant", "gas": "R-410A", "method": "purchased", "purchases": "2"}
+    [row] = ActivityFile.model_validate({"activities": [refill]}).activities
+    works.enter(Entry("activity-2", "activity", "eva", "a test", works.now, body_of(row, works.service().recorder)))
     found = rows(works)
     assert all(found[name][0] for name in ("verification", "supply_chain", "carbon_assets")), found
+    assert works.service().indicators("2026-10")["indicators"]["traceability"]["value"] == 100
+    assert 0.75 < works.service().indicators("2026-10")["indicators"]["data_quality_score"]["value"] < 1
     assert "2026-10" in found["verification"][1]
 
 

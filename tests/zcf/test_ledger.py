@@ -59,7 +59,7 @@ def test_certificates_bought_and_retired_are_in_the_market_based_balance(works: 
     assert after["uncertainty"]["total_lb"]["co2_only"]["rating"] in {"high", "good"}
     assert after["totals"]["scope2_lb"] == before["totals"]["scope2_lb"]
     assert after["totals"]["scope2_mb"]["co2_only"] == pytest.approx(
-        before["totals"]["scope2_mb"]["co2_only"] - 20_000 * 0.6096
+        before["totals"]["scope2_mb"]["co2_only"] - 20_000 * 31 / 365 * 0.6096
     )
     again = run(*words, "--serials", "G-0020..G-0021", code=2)
     assert "nothing is claimed twice" in again
