@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analytics.access import Caller
 from analytics.audit import Audit
 from analytics.drafting import WrongEntryError
-from analytics.entering import acknowledged, corrected, revoked, silenced
+from analytics.entering import acknowledged, corrected, enter, revoked, silenced
 from analytics.guard import COOKIE, Guard
 from analytics.tokens import TokenBook
 from metering.sitefile import SiteConfig
@@ -23,7 +23,7 @@ WORDS = {
     "exchange": ("point", "quantity", "at", "final", "start"), "bad_range": ("point", "quantity", "from", "to"),
     "manual_reading": ("point", "quantity", "at", "value"), "multiplier": ("point", "from", "to", "factor"),
     "direction": ("point", "from", "to"), "reset": ("point", "quantity", "at", "energy"),
-    "bill": ("point", "quantity", "from", "to", "value"), "undo": ("entry",),
+    "bill": ("point", "quantity", "from", "to", "value"), "undo": ("entry",), "closing": ("period", "incomplete"),
 }  # fmt: skip
 
 
@@ -34,7 +34,9 @@ class _Body(BaseModel):
 class Correction(_Body):
     """An entry as `zcf correct` takes it; what a kind does not need is refused."""
 
-    kind: Literal["exchange", "bad_range", "manual_reading", "multiplier", "direction", "reset", "bill", "undo"]
+    kind: Literal[
+        "exchange", "bad_range", "manual_reading", "multiplier", "direction", "reset", "bill", "undo", "closing"
+    ]
     words: dict[Annotated[str, Field(max_length=16)], Annotated[str, Field(max_length=256)]] = Field(max_length=8)
     why: Text
 
@@ -98,12 +100,30 @@ def entries(request: Request) -> Document:
 def correct(request: Request, body: Correction) -> Document:
     """Enter a correction; refused with every fault at once, as `zcf correct` refuses it."""
     wanted, given = set(WORDS[body.kind]), set(body.words)
-    optional = {"quantity", "energy"}
+    optional = {"quantity", "energy", "incomplete"}
     if (wanted - optional) - given or given - wanted:
         needs = ", ".join(sorted(wanted))
         raise WrongEntryError([f"words: {body.kind} has {needs}"])
+    if body.kind == "closing":
+        return told(close(request, body))
     words = {"quantity": "active_energy_import", "energy": "", **body.words}
     return told(corrected(_config(request), _now(request), body.kind, words, (_caller(request).name, body.why)))
+
+
+def close(request: Request, body: Correction) -> Entry:
+    """Ask for a month to be closed; the running service freezes it. `incomplete: yes` closes it though part lacks."""
+    from analytics.closing import check_month, closing_entry
+
+    service, by = request.app.state.service, (_caller(request).name, body.why)
+    try:
+        month = check_month(body.words["period"])
+        entry = closing_entry(service, month, *by, _now(request), incomplete=body.words.get("incomplete") == "yes")
+    except ValueError as error:
+        raise WrongEntryError([f"period: {error}"]) from None
+    if entry is None:
+        raise WrongEntryError([f"period: nothing changed since {month} was last closed"])
+    enter(_config(request), entry, "api")
+    return entry
 
 
 def acknowledge(request: Request, body: Acknowledgement) -> Document:

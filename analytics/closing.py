@@ -1,7 +1,7 @@
 """Closing a month: its balance frozen with fingerprints of all it rests on, and what later changes made of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from analytics import fingerprint
@@ -12,7 +12,9 @@ from analytics.factor_files import DATA
 from analytics.factors import Gas
 from analytics.held import NoResults, Recorder
 from analytics.service import FactoryService
+from analytics.settlement import around
 from metering.period import Period
+from metering.reading import SeriesKey
 from metering.store.columns import bracketed
 from metering.store.entries import Entry
 from metering.store.results import ResultsReader, ResultsWriter
@@ -80,7 +82,18 @@ def _readings(found: Account, recorder: Recorder) -> Iterator[tuple[str, Documen
 
 def effective(source: StoreSource, period: Period) -> list[Entry]:
     """The entries in force that can touch a period: not undone, and overlapping it where they bear dates."""
-    return [e for e in in_force(source.entries.entries()) if e.kind not in ASIDE and _touches(e, period)]
+    found = [e for e in in_force(source.entries.entries()) if e.kind not in ASIDE]
+    known = set(source.series())
+    return [e for e in found if _touches(e, period) or _reaches(source, e, period, known)]
+
+
+def _reaches(source: StoreSource, entry: Entry, period: Period, known: Collection[SeriesKey]) -> bool:
+    """Whether what was read off at an instant lies in a gap over an edge of the period."""
+    at, key = entry.body.get("time_ms"), (entry.body.get("point", ""), entry.body.get("quantity", ""))
+    if at is None or key not in known:
+        return False
+    first, last = around(source, key, period.start_ms, period.end_ms)
+    return bool(first <= at <= last)
 
 
 def _touches(entry: Entry, period: Period) -> bool:

@@ -1,6 +1,6 @@
 """Entries as they are shown beside the figures they touch: who, why, when, and bills beside what the meter says."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from analytics.corrections import KINDS, Entered, in_force, touched
@@ -9,6 +9,8 @@ from metering.quantity import quantity
 from metering.reading import MICRO, SeriesKey
 
 Document = dict[str, Any]
+Span = tuple[int, int]
+Around = Callable[[SeriesKey, int, int], Span]  # from the reading before a span to the one after it
 
 
 class Signed(Entered, Protocol):
@@ -28,14 +30,20 @@ class Signed(Entered, Protocol):
 
 
 def entries_document(
-    entries: Iterable[Signed], series: Mapping[SeriesKey, Intervals], start_ms: int, end_ms: int
-) -> list[Document]:
-    """The entries in force that touch [start, end) of the series given, oldest first."""
+    entries: Iterable[Signed], series: Mapping[SeriesKey, Intervals], start_ms: int, end_ms: int,
+    around: Around = lambda _key, start_ms, end_ms: (start_ms, end_ms - 1),
+) -> list[Document]:  # fmt: skip
+    """The entries in force that touch [start, end) of the series given, oldest first.
+
+    What was read off at an instant in a gap over an edge reaches into the span: up to the readings on either side.
+    """
     told = []
     for entry in in_force(entries):
         spans = _spans(entry, series)
         low, high = min((a for a, _ in spans.values()), default=0), max((b for _, b in spans.values()), default=0)
-        if spans and low < end_ms and high >= start_ms:
+        edges = [around(key, start_ms, end_ms) for key, (at, until) in spans.items() if at == until and key in series]
+        read = any(first <= low <= last for first, last in edges)
+        if spans and (read or (low < end_ms and high >= start_ms)):
             told.append(_entry(entry, spans, low, high) | _billed(entry, series, start_ms, end_ms))
     return told
 

@@ -197,7 +197,7 @@ class FactoryService:
         head = {"site": self.config.site.id, "period": period_body(found.period)}
         span = {"counted": {"start_ms": found.balance.start_ms, "end_ms": end}, "settled_until_ms": until}
         entries = self.source.entries.entries()
-        beside = entries_document(entries, found.series, found.balance.start_ms, end)
+        beside = entries_document(entries, found.series, found.balance.start_ms, end, self.books.around)
         body = with_entries(balance_document(found.flows, found.balance), beside)
         judge = Judge(found.flows, found.balance, self.table, self.limits)
         body = with_uncertainty(body, judge, intervals_of(judge))

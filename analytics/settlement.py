@@ -193,6 +193,13 @@ def _tails(window: Mapping[SeriesKey, Settled]) -> dict[str, Any]:
     return found
 
 
+def around(source: StoreSource, key: SeriesKey, start_ms: int, end_ms: int) -> Span:
+    """From the last reading before a span to the first one after it: what is entered between them reaches into it."""
+    before, after = (source.ranges([key], at, at)[key].time_ms.tolist() for at in (start_ms, end_ms))
+    low, high = [at for at in before if at < start_ms], [at for at in after if at >= end_ms]
+    return max(low, default=-(2**53)), min(high, default=2**53)
+
+
 class Books:
     """Quarter-hours of a store for any span: what is settled, with newer readings settled on the fly."""
 
@@ -206,6 +213,10 @@ class Books:
         found = {key: _as_intervals(stored[key]) if key in stored else empty() for key in wanted}
         tails = self._add_pending(found, start_ms, end_ms)
         return {key: _with_tail(found[key], tails.get(key, empty()).within(start_ms, end_ms)) for key in wanted}
+
+    def around(self, key: SeriesKey, start_ms: int, end_ms: int) -> Span:
+        """From the last reading before a span to the first one after it."""
+        return around(self.source, key, start_ms, end_ms)
 
     def _add_pending(self, found: dict[SeriesKey, Intervals], start_ms: int, end_ms: int) -> dict[SeriesKey, Intervals]:
         marks = self.results.mark("settled") or NEVER
