@@ -184,7 +184,8 @@ class ModbusLink:
             if took_s > timeout_s + _STALL_MS / 1000:
                 return None
             unit.answered(took_s, self._clock.now_ms())
-            self._usual_ms.update({number: 1000 * unit.usual_s * len(asked) for number, asked in unit.requests.items()})
+            for number, asked in unit.requests.items():
+                self._usual_ms[number] = 1000 * unit.usual_s * len(asked)
             self._quiet_until = loop.time() + unit.wired.profile.pause_ms / 1000
         return words
 

@@ -107,13 +107,17 @@ class Timetable:
     """The tracks of one link and the next tick of each; a late reader gets the newest tick, never a burst."""
 
     def __init__(self, tracks: Iterable[Track]) -> None:
-        self.next_ticks = {track: track.first for track in tracks}
+        self._due_ms = {track: track.due_ms(track.first) for track in tracks}  # of the next tick of each
+
+    @property
+    def next_ticks(self) -> dict[Track, int]:
+        """The next tick of each track."""
+        return {track: track.newest(due_ms) for track, due_ms in self._due_ms.items()}
 
     def pick(self, now_ms: int, patience: Mapping[int, int]) -> Due | None:
         """The most urgent due read; `patience` delays groups of suspect units behind the others [ms]."""
         best: tuple[int, Track] | None = None
-        for track, tick in self.next_ticks.items():
-            due_ms = track.due_ms(tick)
+        for track, due_ms in self._due_ms.items():
             if due_ms <= now_ms:
                 rank = due_ms + patience.get(track.group, 0) - (track.lane is Lane.QUARTER) * _QUARTER_LEAD_MS
                 if best is None or rank < best[0]:
@@ -121,8 +125,8 @@ class Timetable:
         if best is None:
             return None
         track = best[1]
-        first, newest = self.next_ticks[track], track.newest(now_ms)
-        self.next_ticks[track] = newest + 1
+        first, newest = track.newest(self._due_ms[track]), track.newest(now_ms)
+        self._due_ms[track] = track.due_ms(newest + 1)
         return Due(track, newest, newest - first)
 
     def spare_ms(self, now_ms: int, own: Container[int], usual_ms: Mapping[int, float]) -> float:
@@ -131,16 +135,15 @@ class Timetable:
         `own` are the groups of the same unit, `usual_ms` is how long a read of each group takes.
         """
         latest, reserve = math.inf, 0.0
-        for track, tick in self.next_ticks.items():
+        for track, due_ms in self._due_ms.items():
             if track.group not in own:
-                due_ms = track.due_ms(tick)
                 latest = min(latest, due_ms + min(track.period_ms, _QUARTER_SPAN_MS if track.lane else math.inf))
                 reserve += usual_ms.get(track.group, 0.0) if due_ms <= now_ms else 0.0
         return latest - now_ms - reserve
 
     def next_ms(self) -> int:
         """When the next read is due [ms UTC]."""
-        return min(track.due_ms(tick) for track, tick in self.next_ticks.items())
+        return min(self._due_ms.values())
 
 
 @dataclass(slots=True)

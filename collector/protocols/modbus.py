@@ -12,7 +12,7 @@ from contextlib import suppress
 from pymodbus.client import AsyncModbusTcpClient
 
 from collector.protocols.gate import NoAnswerError, NoLineError, Request, Verdict, judge
-from collector.protocols.pdus import BUFFER, TcpFramer, pdu_of
+from collector.protocols.pdus import BUFFER, TcpFramer, tcp_frame
 from metering.reading import GapReason
 
 _CONNECT_S = 3.0
@@ -133,7 +133,7 @@ class _Wire:
         self._asked, self._answer, self._begun = (request, tid), loop.create_future(), False
         timer = loop.call_later(timeout_s, self._fail, GapReason.TIMEOUT, f"no answer within {timeout_s:g} s")
         try:
-            self._client.ctx.pdu_send(pdu_of(request, tid))
+            self._client.ctx.send(tcp_frame(request, tid))
             return await self._answer
         except asyncio.CancelledError:
             self.spoil("request broken off")

@@ -1,6 +1,7 @@
 """Requests as pymodbus sends them, and its framing with what is received handed to a gate unread."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -72,3 +73,13 @@ class RtuFramer(FramerRTU):
     def handleFrame(self, data: bytes, exp_devid: int, exp_tid: int) -> tuple[int, ModbusPDU | None]:  # noqa: ARG002, N802 - pymodbus's names
         """Hand everything received to the gate; no PDU ever comes back this way."""
         return self._take(data), None
+
+
+def tcp_frame(request: Request, tid: int) -> bytes:
+    """The bytes of a request over TCP: what pymodbus makes of it once, under its number."""
+    return tid.to_bytes(2) + _numberless(request)
+
+
+@lru_cache(maxsize=4096)  # a gateway asks the same of its devices for years
+def _numberless(request: Request) -> bytes:
+    return TcpFramer(len).buildFrame(pdu_of(request))[2:]
