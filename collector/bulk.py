@@ -20,8 +20,9 @@ class Bulk:
         plain = [_is_plain(field) for field in fields]
         self._steps = tuple(_steps(fields))
         self._others = tuple((i, converts[i]) for i, good in enumerate(plain) if not good)
-        order = tuple(some[0] for some in slots)
-        self._pick: Any = None if order == tuple(range(len(order))) else itemgetter(*order)
+        order = [some[0] for some in slots]
+        places = {slot for some in slots for slot in some}
+        self._pick: Any = None if order == [*range(len(places))] else itemgetter(*order)
         absent = [frozenset(a for a in field.number.absent if not _is_nan(a)) for field in fields]
         # a float's own "not available" is NaN, which shows in the sum; of it only further patterns are looked for
         looked = [i for i, field in enumerate(fields) if not field.number.kind.real or len(absent[i]) > 1]
@@ -35,14 +36,18 @@ class Bulk:
             return None
         for operation, factors in self._steps:
             numbers = map(operation, numbers, factors)
-        found: list[Any] = list(numbers)
+        found: tuple[Any, ...] = tuple(numbers)
         if not math.isfinite(sum(found)):  # an infinity or NaN anywhere shows in the sum
             return None
+        return self._with_others(found, raw) if self._others else found
+
+    def _with_others(self, found: Sequence[Value], raw: Sequence[Raw]) -> tuple[Value, ...] | None:
+        whole = list(found)
         for index, convert in self._others:
-            found[index] = value = convert(raw)
+            whole[index] = value = convert(raw)
             if value is None:
                 return None
-        return tuple(found)
+        return tuple(whole)
 
 
 def bulk(fields: Sequence[Field], slots: Sequence[Sequence[int]], converts: Sequence[Convert]) -> Bulk | None:

@@ -48,6 +48,8 @@ class Decoder:
         self._slots = tuple(tuple(slot[place] for place in some) for some in places)
         self._turned = tuple((i, p.number) for i, p in enumerate(self.places) if not p.number.direct)
         self._structs = tuple(_struct(i, block, self.places) for i, block in enumerate(self.blocks))
+        direct = len(self._structs) == 1 and not self._turned
+        self._alone = self._structs[0] if direct else None  # one request, and every number lies as struct reads it
         both = list(zip(self.fields, self._slots, strict=True))
         self._converts = tuple(converter(field, slots) for field, slots in both)
         self._bulk = bulk(self.fields, self._slots, self._converts)
@@ -92,7 +94,9 @@ class Decoder:
         reasons = [complaint(n, raw[s]) for n, s in zip(field.numbers, self._slots[column], strict=True)]
         return "; ".join(filter(None, reasons)) or "negative, or too large for its quantity"
 
-    def _raw(self, words: Sequence[bytes]) -> list[Raw]:
+    def _raw(self, words: Sequence[bytes]) -> Sequence[Raw]:
+        if self._alone is not None and len(words) == 1:
+            return self._alone.unpack(words[0])
         raw: list[Any] = []
         for form, data in zip(self._structs, words, strict=True):
             raw += form.unpack(data)

@@ -1,11 +1,13 @@
 """The bulk form of a group gives the very numbers that its columns' own converters give, or declines."""
 
+import struct
+from dataclasses import replace
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.fields import Field
+from collector.fields import Field, Term
 from collector.registers import Decoder, Number
 from metering.reading import Block
 
@@ -43,3 +45,10 @@ def test_bulk_is_taken_where_nothing_is_special():
     assert decoder._bulk.values([1.5] * 8) is not None
     assert decoder._bulk.values([1.5] * 7 + [float("nan")]) is None
     assert decoder._bulk.values([1.5] * 7 + [float("inf")]) is None
+
+
+def test_a_sum_behind_plain_gauges_adds_no_column():
+    plain = [Field(f"q{i}", False, 3, Number(2 * i, "float32"), Fraction(1)) for i in range(3)]
+    fields = [*plain[:2], replace(plain[2], plus=(Term(Number(6, "float32"), Fraction(1)),))]
+    decoder = Decoder(fields, [Block(3, 0, 8)])
+    assert decoder.decode([struct.pack(">4f", 1, 2, 3, 4)]).values == (1, 2, 7)
