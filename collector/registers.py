@@ -5,14 +5,15 @@ Gauges are floats. Sentinels are masked before scaling. `step` is the smallest c
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from collector.bulk import bulk
 from collector.conversion import complaint, converter
 from collector.datatypes import DATA_TYPES, Number, arranged
-from collector.encoding import encoder, exponent_for
+from collector.encoding import Encode, encoder, exponent_for
 from collector.exact import Raw, Value
 from collector.fields import Field, Span, wired
 from metering.reading import Block, GapReason, register_step
@@ -53,13 +54,21 @@ class Decoder:
         both = list(zip(self.fields, self._slots, strict=True))
         self._converts = tuple(converter(field, slots) for field, slots in both)
         self._bulk = bulk(self.fields, self._slots, self._converts)
-        self._encodes = tuple(encoder(f, slots, c) for (f, slots), c in zip(both, self._converts, strict=True))
-        self._exponents = [(i, s[1], exponent_for(f)) for i, (f, s) in enumerate(both) if f.exponent]
         nominal = {s[1]: f.nominal for f, s in both if f.exponent}
         self._blank: list[Any] = [nominal.get(i, 0) for i in range(len(self.places))]
         self._absent = tuple(place.number.shown_absent for place in self.places)
         counts = [sum(p.block == i for p in self.places) for i in range(len(self.blocks))]
         self._slices = tuple(slice(sum(counts[:i]), sum(counts[: i + 1])) for i in range(len(counts)))
+
+    @cached_property
+    def _encodes(self) -> tuple[Encode, ...]:  # only a simulated device encodes
+        each = zip(self.fields, self._slots, self._converts, strict=True)
+        return tuple(encoder(field, slots, convert) for field, slots, convert in each)
+
+    @cached_property
+    def _exponents(self) -> list[tuple[int, int, Callable[[float], int]]]:
+        both = enumerate(zip(self.fields, self._slots, strict=True))
+        return [(index, slots[1], exponent_for(field)) for index, (field, slots) in both if field.exponent]
 
     @property
     def quantities(self) -> tuple[str, ...]:
@@ -116,6 +125,12 @@ class Decoder:
         for slot, number in self._turned:
             content[slot] = arranged(number.bytes_of(raw[slot]), number.order)
         return tuple(form.pack(*content[part]) for form, part in zip(self._structs, self._slices, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def shared_decoder(fields: tuple[Field, ...], blocks: tuple[Block, ...]) -> Decoder:
+    """One decoder for all devices that lie alike: it keeps nothing, and a hundred meters of a model are common."""
+    return Decoder(fields, blocks)
 
 
 def compile_decoder(

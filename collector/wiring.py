@@ -3,18 +3,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from collector.bustime import BusTime
 from collector.datatypes import Number
-from collector.fields import Field, wired
+from collector.fields import Field, Span, wired
 from collector.planner import plan
 from collector.points import MqttPoint
 from collector.profile import DeviceProfile, load_profile
 from collector.protocols.settings import Settings
-from collector.registers import Decoder
+from collector.registers import Decoder, shared_decoder
 from collector.sleep import CATEGORIES
 from metering.config import ConfigError, Fault
 from metering.reading import Block, Column, PollGroup, SeriesInfo
@@ -64,7 +65,7 @@ class WiredGroup:
     @property
     def decoder(self) -> Decoder:
         """The compiled decoder of its registers."""
-        return Decoder([wire.field for wire in self.wires], self.group.blocks)
+        return shared_decoder(tuple(wire.field for wire in self.wires), self.group.blocks)
 
     def infos(self, since_ms: int, origin: Origin = "live") -> tuple[SeriesInfo, ...]:
         """What analytics must know of each of its series, valid from a time on [ms UTC]."""
@@ -202,13 +203,21 @@ def _device(config: SiteConfig, device: Device, profile: DeviceProfile, link: Li
     return WiredDevice(device, profile, timeout_s, groups, sleeps_in)
 
 
+@lru_cache(maxsize=1024)
+def _planned(
+    fields: tuple[Field, ...], most: int, documented: tuple[Span, ...], request_cost: float
+) -> tuple[Block, ...]:
+    return plan(fields, most, documented, request_cost)
+
+
 def _group(device: Device, profile: DeviceProfile, part: str, wires: tuple[Wire, ...], bus: BusTime) -> WiredGroup:
     blocks: tuple[Block, ...] = ()
     topic = ""
     if profile.protocol == "mqtt":
         topic = part.replace("{base}", device.base)
     else:
-        blocks = plan([wire.field for wire in wires], profile.max_registers, profile.documented, bus.request_cost)
+        fields = tuple(wire.field for wire in wires)
+        blocks = _planned(fields, profile.max_registers, profile.documented, bus.request_cost)
     cadence_ms = min(device.every.get(wire.cadence, CADENCE_MS[wire.cadence]) for wire in wires)
     group = PollGroup(
         device.id, part.removeprefix("{base}/"), tuple(wire.column for wire in wires), blocks, cadence_ms,
