@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from collector.protocols.gate import READ_WORDS, NoAnswerError, Request, Verdict
+from collector.protocols.host import Host
 from collector.protocols.rtu import answer_size, failure, search
 from collector.protocols.settings import Settings
 from collector.protocols.wire import LineWire
@@ -50,6 +51,7 @@ class LineGate:
 
     def __init__(self, settings: Settings, *, connect_delay_s: float = 0.0) -> None:
         self._settings, self._delay_s = settings, connect_delay_s
+        self._host = Host(settings.host, settings.port)
         self._wire: LineWire | None = None
         self._lock = asyncio.Lock()
         self._units: dict[int, _Standing] = {}
@@ -104,7 +106,7 @@ class LineGate:
         self.close()
         wire = LineWire(self._settings)
         try:
-            await wire.open(_CONNECT_S)
+            await wire.open(self._host, _CONNECT_S)
             self._wire = wire
             self.opened += 1
             self._silent, self._heard_at = 0, _now()

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pymodbus.client import AsyncModbusTcpClient
 
 from collector.protocols.gate import NoAnswerError, NoLineError, Request, Verdict, judge
+from collector.protocols.host import Host
 from collector.protocols.pdus import BUFFER, TcpFramer, tcp_frame
 from metering.reading import GapReason
 
@@ -31,7 +32,8 @@ class Gate:
         numbered: bool = True,
     ) -> None:
         """`numbered` devices answer with the number of the request; others need a NumberlessGate around this one."""
-        self._host, self._port, self._numbered = host, port, numbered
+        self._host, self._numbered = Host(host, port), numbered
+        self._where = (host, port)
         self._delay_s, self._timeout_s = connect_delay_s, connect_timeout_s
         self._wire: _Wire | None = None
         self._lock = asyncio.Lock()
@@ -81,9 +83,9 @@ class Gate:
         if self._wire is not None and self._wire.usable:
             return self._wire
         self.close()
-        wire = _Wire(self._host, self._port, numbered=self._numbered)
+        wire = _Wire(*self._where, numbered=self._numbered)
         try:
-            await wire.open(self._timeout_s)
+            await wire.open(self._host, self._timeout_s)
             self._wire = wire
             self.opened += 1
             if self._delay_s:
@@ -116,11 +118,11 @@ class _Wire:
         self._before = b""
         self.usable = False
 
-    async def open(self, timeout_s: float) -> None:
+    async def open(self, host: Host, timeout_s: float) -> None:
         """Connect; NoAnswerError(connect) with the system's words otherwise."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._client.ctx.call_create()
+                await host.connect(self._client.ctx.handle_new_connection, timeout_s)
         except OSError as error:  # TimeoutError is one
             words = error.strerror or str(error) or f"no connection within {timeout_s:g} s"
             raise NoLineError(GapReason.CONNECT, f"{self._where}: {words}") from None

@@ -12,6 +12,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.transport.serialtransport import SerialTransport
 
 from collector.protocols.gate import NoAnswerError, NoLineError, Request
+from collector.protocols.host import Host
 from collector.protocols.pdus import BUFFER, RtuFramer, pdu_of
 from collector.protocols.rtu import without_echo
 from collector.protocols.settings import Settings
@@ -50,12 +51,15 @@ class LineWire:
             trace_connect=self._moved,
         )  # fmt: skip
 
-    async def open(self, timeout_s: float) -> None:
+    async def open(self, host: Host, timeout_s: float) -> None:
         """Open it; NoLineError with the system's words otherwise. The event loop never waits for an adapter."""
         reason = GapReason.CONNECT if self._settings.remote else GapReason.LINE_DOWN
         try:
             async with asyncio.timeout(timeout_s):
-                await (self._client.ctx.call_create() if self._settings.remote else self._open_adapter())
+                if self._settings.remote:
+                    await host.connect(self._client.ctx.handle_new_connection, timeout_s)
+                else:
+                    await self._open_adapter()
         except (OSError, ValueError, termios.error) as error:  # TimeoutError is an OSError
             words = getattr(error, "strerror", None) or str(error) or f"not open within {timeout_s:g} s"
             raise NoLineError(reason, f"{self._settings.where}: {words}") from None
