@@ -29,6 +29,7 @@ from metering.sitefile import SiteConfig, load_site
 from metering.store.readings_reader import ReadingsReader
 
 _FORWARD_S = 0.5
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 _HEAVY = frozenset({"fastapi", "numpy", "pandas", "pyarrow", "scipy", "starlette", "uvicorn"})
 
 
@@ -181,6 +182,7 @@ async def _collect(
     stop = asyncio.Event()
 
     def end() -> None:
+        _hear_nothing_more(loop)
         tell("STOPPING=1")
         failpoint("stop-asked")
         stop.set()
@@ -189,12 +191,19 @@ async def _collect(
         tell("READY=1")
         ready()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDING:
         loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, reload.asked.set)
     if seconds is not None:
         loop.call_later(seconds, end)
     await _beside([watchdog.run(), reload.run()], collector.run(stop, begun), stop)
+
+
+def _hear_nothing_more(loop: asyncio.AbstractEventLoop) -> None:
+    """A second word from somebody impatient would kill us where the loop has ended and the store is being closed."""
+    for number in (*_ENDING, signal.SIGHUP):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _beside(others: Iterable[Any], main: Any, stop: asyncio.Event) -> None:

@@ -83,6 +83,21 @@ async def test_stopped_by_sigterm_it_has_committed_all_and_ends_with_zero(tmp_pa
         assert {"event", "level", "timestamp"} <= json.loads(line).keys()
 
 
+async def test_p1_told_again_and_again_while_it_stops_it_still_ends_with_zero(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        with running(config.path) as daemon:
+            await enough(config.store_dir, 4)
+            while daemon.process.poll() is None:
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                    daemon.process.send_signal(number)
+                await asyncio.sleep(0.001)
+            assert daemon.end(signal.SIGTERM) == 0
+    reader = ReadingsReader(config.store_dir)
+    assert accounted(reader) == due_by_contract(reader)
+    assert [epoch.clean for epoch in reader.epochs()] == [True]
+
+
 async def test_killed_it_loses_no_committed_reading_and_the_time_between_is_a_gap(tmp_path: Path) -> None:
     async with device() as meter:
         config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
