@@ -13,6 +13,7 @@ from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
 from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, wind_down
+from collector.nameplates import Identities
 from collector.notify import Pulse
 from collector.pending import BORN_MS, HOLD_S, Held, Span, cadence_only, commit_span, is_set
 from collector.plausible import Silence
@@ -38,8 +39,9 @@ class Collector:
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
         self._plain = self._wired = at_work(links)  # as the site file has them, and as devices let us
         self._known: tuple[Learned, ...] = ()
-        self._learning: set[asyncio.Task[None]] = set()
+        self._learning: set[asyncio.Task[tuple[str, ...]]] = set()
         self._committer, self._name = committer, name
+        self._identities = Identities(committer)
         self._gates: dict[Line, Asks] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._links: list[ModbusLink] = []
@@ -90,16 +92,14 @@ class Collector:
         self._known = known = joined(self._known, new)
         self._log.warning("learned", profile=new.profile, firmware=new.firmware, cuts=new.cuts, refused=new.refused)
         self._committer.call(lambda writer: save_known(writer.path.parent, known))
-        task = asyncio.create_task(self._relearn())
+        task = asyncio.create_task(self.rewire(self._plain))
         self._learning.add(task)
         task.add_done_callback(self._learning.discard)
 
-    async def _relearn(self) -> None:
-        await self.rewire(self._plain)
-
     def faults(self) -> list[str]:
         """What keeps it from reading and will not mend by itself."""
-        return [fault for session in self._sessions for fault in session.faults()]
+        found = [fault for session in self._sessions for fault in session.faults()]
+        return found + self._identities.faults()
 
     def pulses(self) -> Iterator[Pulse]:
         """How far each loop has got, for the watchdog."""
@@ -241,7 +241,8 @@ class Collector:
                         feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))
                 feeds[number] = feed
             units.append(Unit(device, feeds))
-        return ModbusLink(wired, units, self._gates[line_of(wired)], clock, self._learned)
+        told = self._identities.told
+        return ModbusLink(wired, units, self._gates[line_of(wired)], clock, self._learned, told)
 
     def _session(self, wired: WiredLink, epoch: Epoch, clock: EpochClock) -> MqttSession:
         inboxes = []

@@ -8,6 +8,7 @@ import structlog
 
 from collector.clock import EpochClock
 from collector.feed import Cause, Feed
+from collector.nameplates import Plates, Told
 from collector.notify import Pulse
 from collector.protocols.gate import Asks, NoAnswerError, NoLineError, Request
 from collector.refusal import PATIENCE, REFUSALS, Inquiry, Learned
@@ -45,9 +46,11 @@ class ModbusLink:
         gate: Asks,
         clock: EpochClock,
         learned: Callable[[Learned], None] = lambda _learned: None,
+        told: Told = lambda _device, _serial, _texts: None,
     ) -> None:
-        """`learned` is told what a device refuses."""
+        """`learned` is told what a device refuses, `told` what it says of itself."""
         self.units, self._gate, self._clock, self._learned = units, gate, clock, learned
+        self._plates = Plates(units, told)
         self._delay_s = wired.connect_delay_s
         self._longest_wait_ms = ADAPTER_WAIT_MS if wired.link.type == "rtu" else LINK_WAIT_MS
         self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
@@ -89,7 +92,7 @@ class ModbusLink:
                     await self._turn(due)
                 elif self._halt_ms is not None:
                     return
-                else:
+                elif not await self._plates.asked(self._gate, now_ms, self._timetable.next_ms() - now_ms):
                     await self._rest(self._timetable.next_ms())
         finally:
             if self._reopening is not None:

@@ -125,7 +125,7 @@ backup() { # FILE
     mkdir "$work/store" "$work/etc"
     python3 -c "$COPY" "$store" "$work/store" || fail "the store was not copied"
     if [[ -d $store/entries ]]; then find "$store/entries" -maxdepth 1 -name 'audit*.jsonl' -exec cp -t "$work/store/entries" {} +; fi
-    if [[ -f $store/readings/refused.json ]]; then cp "$store/readings/refused.json" "$work/store/readings/"; fi
+    if [[ -d $store/readings ]]; then find "$store/readings" -maxdepth 1 -name '*.json' -exec cp -t "$work/store/readings" {} +; fi
     tar -C "$etc" --exclude=./secrets -cf - . | tar -C "$work/etc" -xf -
     (cd "$work" && find store etc -type f -exec sha256sum {} + >SHA256SUMS)
     tar -C "$work" -czf "$1.new" .

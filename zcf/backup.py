@@ -20,7 +20,8 @@ from metering.store import StoreError
 from metering.store.sqlite import holder, is_locked
 
 FOLDERS: Final = ("readings", "results", "entries")
-BESIDE: Final = ("readings/refused.json", "entries/audit*.jsonl")  # what devices refuse; who changed what
+# what devices refuse, and which they are; who changed what
+BESIDE: Final = ("readings/refused.json", "readings/nameplates.json", "entries/audit*.jsonl")
 SUMS: Final = "SHA256SUMS"
 
 

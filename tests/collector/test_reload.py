@@ -41,7 +41,7 @@ def ended(reader: ReadingsReader) -> Counter[tuple[int, Lane]]:
     return +Counter({key: read + gap for key, (read, gap) in reader.counts().items()})
 
 
-def site(folder: Path, ports: dict[str, tuple[int, ...]], meters: dict[str, Device], **more: str) -> SiteConfig:
+def site(folder: Path, ports: dict[str, tuple[int, ...]], meters: dict[str, Device], **more: str | float) -> SiteConfig:
     return make_site(folder, ports, port_of={name: meters[name].port for name in ports}, **more)  # type: ignore[arg-type]
 
 
