@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from analytics.coverage import coverage, from_tree
 from analytics.factors import Gas, Method
 from analytics.grid import on_grid
 from analytics.indicator_inputs import Indicator, Inputs, Scale, coal_equivalent, covered, percent, unknown
@@ -39,6 +40,20 @@ def auto_collection_rate(inputs: Inputs) -> Indicator:
     return Indicator(
         "auto_collection_rate", percent(len(good), len(points)), "%", None, tuple(p.id for p in points), Status.NONE,
         Scale(len(points) / 100, "points"),
+    )  # fmt: skip
+
+
+def metering_coverage(inputs: Inputs) -> Indicator:
+    """Meters fitted over those the tree asks for, all levels and carriers [%]; GB 17167 配备率, one part a level."""
+    found = coverage(inputs.flows.site, from_tree(inputs.flows.site))
+    wanted = sum(one.wanted for one in found)
+    if not wanted:
+        return unknown("metering_coverage", "%", "没有测点。", "There are no metering points.")
+    parts = {f"{one.level.value} {one.carrier}": one.percent for one in found}
+    lacking = tuple(name for one in found for name in one.lacking)
+    return Indicator(
+        "metering_coverage", percent(sum(one.fitted for one in found), wanted), "%", None, lacking, Status.NONE,
+        Scale(wanted / 100, "meters"), parts=parts,
     )  # fmt: skip
 
 

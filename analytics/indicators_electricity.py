@@ -9,6 +9,7 @@ from analytics.indicator_inputs import (
     Inputs,
     Scale,
     at_night,
+    coal_equivalent,
     comprehensive_energy,
     covered,
     energy,
@@ -128,6 +129,34 @@ def comprehensive_energy_tce(inputs: Inputs) -> Indicator:
         return Indicator("comprehensive_energy_tce", None, "tce", coal)
     return Indicator(
         "comprehensive_energy_tce", coal.total, "tce", None, tuple(coal.parts), coal.status, parts=coal.parts
+    )
+
+
+def comprehensive_energy_tce_equal_value(inputs: Inputs) -> Indicator:
+    """The same with bought electricity at the coal it took, 等价值 [tce]; GB/T 2589 sets no value for a year.
+
+    The site declares it: activity standard_coal.electricity.equal_value. Own generation stays at the equivalent value.
+    """
+    id_ = "comprehensive_energy_tce_equal_value"
+    lacking, coal = incomplete(id_, "tce", inputs), comprehensive_energy(inputs)
+    if lacking:
+        return lacking
+    bought = inputs.flows.grid_import.total()
+    made = coal_equivalent(inputs, "electricity.equal_value", bought.micro, bought.unit)
+    if isinstance(coal, Sentence):
+        return Indicator(id_, None, "tce", coal)
+    if isinstance(made, Sentence):
+        return Indicator(id_, None, "tce", made + _undeclared())
+    same = float(coal.per_kwh * bought.value)
+    parts = {**coal.parts, "electricity": coal.electricity - same, "electricity.bought": made[0]}
+    status = weakest((coal.status, made[1].status))
+    return Indicator(id_, coal.total - same + made[0], "tce", None, tuple(parts), status, parts=parts)
+
+
+def _undeclared() -> Sentence:
+    return Sentence(
+        "请在站点文件 factors 中申报当年等价值（gas: none）。",
+        "Declare the year's value in the site file's factors: (gas: none).",
     )
 
 

@@ -108,8 +108,29 @@ def recipe_saving(inputs: Inputs) -> Indicator:
 
     Parts: energy [kWh/unit], units and quarter-hours of each recipe, and what was avoided [kWh, kgCO2].
     """
-    id_ = "recipe_saving"
-    sums: dict[str, list[float]] = {}
+    id_, samples = "recipe_saving", _samples(inputs)
+    each = {name: kwh / units for name, (kwh, units, n) in samples.items() if units > 0 and n >= SAMPLE}
+    if len(each) < 2:
+        return unknown(id_, "%", "没有同一设备上两种配方的样本。", "No machine made two recipes one at a time.")
+    dear, lean = max(each, key=lambda n: (each[n], n)), min(each, key=lambda n: (each[n], n))
+    _, units, quarters = samples[lean]
+    avoided = units * (each[dear] - each[lean])
+    parts = {f"{name} kWh/unit": value for name, value in each.items()}
+    parts |= {f"{name} units": samples[name][1] for name in each}
+    parts |= {f"{name} quarters": samples[name][2] for name in each}
+    parts |= {"avoided kWh": avoided, "avoided kgCO2": avoided * (consumption_intensity(inputs).value or 0.0)}
+    note = Sentence(
+        f"反事实：同一设备以 {dear} 生产 {lean} 的 {units:,.0f} 件；样本 {quarters:.0f} 个15分钟。",
+        f"Counterfactual: {dear} on the same machines for the {units:,.0f} units of {lean}; "
+        f"{quarters:.0f} quarter-hours.",
+    )
+    value = 100 * (1 - each[lean] / each[dear])
+    return Indicator(id_, value, "%", None, (dear, lean), Status.DERIVED, parts=parts, note=note)
+
+
+def _samples(inputs: Inputs) -> dict[str, tuple[float, float, float]]:
+    """Of each recipe made alone on a machine that made another too: energy [kWh], units, quarter-hours."""
+    sums: dict[str, tuple[float, float, float]] = {}
     for load, counts in runs(inputs):
         alone = {
             name: (made > 0) & load.known & (sum(o for n, o in counts.items() if n != name) == 0)
@@ -118,23 +139,7 @@ def recipe_saving(inputs: Inputs) -> Indicator:
         if sum(mask.sum() >= SAMPLE for mask in alone.values()) < 2:
             continue
         for name, mask in alone.items():
-            row = sums.setdefault(name, [0.0, 0.0, 0.0])
-            row[0] += energy(load, mask)
-            row[1] += float(counts[name][mask].sum())
-            row[2] += float(mask.sum())
-    each = {name: kwh / units for name, (kwh, units, n) in sums.items() if units > 0 and n >= SAMPLE}
-    if len(each) < 2:
-        return unknown(id_, "%", "没有同一设备上两种配方的样本。", "No machine made two recipes one at a time.")
-    dear, lean = max(each, key=lambda n: (each[n], n)), min(each, key=lambda n: (each[n], n))
-    avoided = sums[lean][1] * (each[dear] - each[lean])
-    carbon = consumption_intensity(inputs)
-    parts = {f"{name} kWh/unit": value for name, value in each.items()}
-    parts |= {f"{name} units": sums[name][1] for name in each} | {f"{name} quarters": sums[name][2] for name in each}
-    parts |= {"avoided kWh": avoided, "avoided kgCO2": avoided * (carbon.value or 0.0)}
-    note = Sentence(
-        f"反事实：同一设备以 {dear} 生产 {lean} 的 {sums[lean][1]:,.0f} 件；样本 {sums[lean][2]:.0f} 个15分钟。",
-        f"Counterfactual: {dear} on the same machines for the {sums[lean][1]:,.0f} units of {lean}; "
-        f"{sums[lean][2]:.0f} quarter-hours.",
-    )
-    value = 100 * (1 - each[lean] / each[dear])
-    return Indicator(id_, value, "%", None, (dear, lean), Status.DERIVED, parts=parts, note=note)
+            kwh, units, quarters = sums.get(name, (0.0, 0.0, 0.0))
+            made = float(counts[name][mask].sum())
+            sums[name] = (kwh + energy(load, mask), units + made, quarters + float(mask.sum()))
+    return sums

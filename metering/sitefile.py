@@ -172,7 +172,7 @@ class DeclaredFactor(Strict):
     activity: str
     value: Annotated[Number, Field(ge=0)]
     unit: str
-    gas: Literal["co2_only", "co2e"] = "co2_only"
+    gas: Literal["co2_only", "co2e", "none"] = "co2_only"  # none: a coal equivalent, no emission
     method: str = "location_based"
     valid_from: date
     valid_to: date | None = None

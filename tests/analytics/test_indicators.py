@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from analytics.balance import Settings
 from analytics.criteria_files import load_uncertainty
+from analytics.factor_files import declared_factors
 from analytics.factors import Method
 from analytics.flows import flows
 from analytics.indicators import INDICATORS, Target, compute
@@ -20,6 +21,7 @@ from analytics.market import Credit, InstrumentKind
 from analytics.terms import Status
 from metering.period import QUARTER_MS, year
 from metering.site import MeteringPoint, Role
+from metering.sitefile import DeclaredFactor
 from tests.analytics.carbon_works import (
     MICRO,
     SITE,
@@ -31,6 +33,7 @@ from tests.analytics.carbon_works import (
     reason,
     series,
     steps,
+    table,
     value,
     with_points,
     works_flows,
@@ -46,6 +49,20 @@ def test_carbon_per_coal_equivalent_uses_the_equivalent_value_of_electricity() -
     assert value("co2_per_tce") == pytest.approx(kg / kgce, rel=1e-12)
     assert INDICATORS["co2_per_tce"](inputs()).status is Status.FOUND
     assert INDICATORS["co2e_per_tce"](inputs()).status is Status.MEMORY
+
+
+def test_tce_in_both_conventions_of_gb_t_2589_equivalent_and_equal_value() -> None:
+    """当量值 0.1229 for all 1152 kWh; 等价值 0.31 (a buildings code's) for the 960 bought, own PV stays."""
+    rest = 192 * 1.33 + 9.6 * 34.12
+    assert value("comprehensive_energy_tce") == pytest.approx((1152 * 0.1229 + rest) / 1000, rel=1e-12)
+    assert "Declare the year's value" in reason("comprehensive_energy_tce_equal_value", inputs())
+    [own] = declared_factors([DeclaredFactor(
+        id="equal-2026", activity="standard_coal.electricity.equal_value", value="0.31", unit="kgce/kWh", gas="none",
+        method="not_applicable", valid_from="2026-01-01", document="a buildings code",
+    )])  # fmt: skip
+    found = INDICATORS["comprehensive_energy_tce_equal_value"](inputs(table=table(own)))
+    assert found.value == pytest.approx((960 * 0.31 + 192 * 0.1229 + rest) / 1000, rel=1e-12)
+    assert found.status is Status.DECLARED
 
 
 def test_an_all_electric_site_on_average_grid_power_has_an_intensity_of_4_32() -> None:

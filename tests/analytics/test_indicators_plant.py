@@ -219,6 +219,14 @@ def test_imported_meters_are_not_automatic() -> None:
     assert value("data_quality_score", origins=origins) < 1
 
 
+def test_metering_coverage_of_gb_17167_names_what_lacks_a_meter() -> None:
+    rest = MeteringPoint("smt_rest", Role.LOAD, parent="smt")
+    found = INDICATORS["metering_coverage"](inputs(works_flows(with_points(rest))))
+    assert value("metering_coverage") == 100
+    assert (found.value, found.inputs) == (pytest.approx(100 * 7 / 8), ("smt_rest",))
+    assert found.parts["equipment electricity"] == 0
+
+
 def test_whole_shares_are_exactly_a_hundred() -> None:
     for name in (
         "auto_collection_rate",
