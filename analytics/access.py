@@ -40,7 +40,8 @@ LOCAL: Final = Caller("this machine", Role.VIEWER)
 PUBLIC: Final = frozenset({("GET", "/healthz"), ("POST", "/api/v1/session")})
 _VIEWS = (
     "site", "live", "balance", "energy", "tree", "score", "quality", "alerts", "stream", "openapi.json", "entries",
-    "whoami", "matching", "indicators", "claims", "targets", "selftest",
+    "whoami", "matching", "indicators", "claims", "targets", "selftest", "ledger", "position",
+    "orders",
 )  # fmt: skip
 RULES: Final[Mapping[tuple[str, str], Role]] = {
     **{("GET", f"/api/v1/{view}"): Role.VIEWER for view in _VIEWS},

@@ -14,11 +14,13 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
+from analytics.api_books import books
 from analytics.api_judgements import judgements
+from analytics.api_period import InPeriod
 from analytics.api_writes import add_writing
 from analytics.audit import Audit, AuditError
 from analytics.guard import Guard
-from analytics.refusals import FORMS, REFUSALS, SECURITY, RefusedError, SecureHeaders, install, problem, write_one
+from analytics.refusals import FORMS, REFUSALS, SECURITY, RefusedError, SecureHeaders, install, problem
 from analytics.server import serve
 from analytics.shapes import SHAPES
 from analytics.stream import Live
@@ -30,7 +32,6 @@ from metering.store.entries import EntriesReader
 __all__ = ["FORMS", "SECURITY", "RefusedError", "Service", "make_app", "problem", "serve"]
 
 WEB = Path(__file__).parent / "web"
-FIRST_YEAR, LAST_YEAR = 1971, 2200
 LONGEST_CURVE_H = 400 * 24.0  # more quarter-hours in one answer would hold up everybody else [h]
 LOOK_S = 0.5  # how often the live document is looked at while someone watches [s]
 BEAT_S = 10.0  # a stream is never silent longer [s]
@@ -93,20 +94,7 @@ def _service(request: Request) -> Service:
     return cast("Service", request.app.state.service)
 
 
-def _period(
-    period: Annotated[str, Query(description="site-local: " + ", ".join(FORMS), max_length=32, examples=["2026-10"])],
-) -> str:
-    try:
-        parsed = calendar.parse(period, ZoneInfo("UTC"))
-    except (ValueError, OverflowError):
-        parsed = None
-    if parsed is None or not FIRST_YEAR <= parsed.start.year <= parsed.end.year <= LAST_YEAR:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, f"cannot read period {period!r}", write_one(), forms=FORMS)
-    return period
-
-
 Asked = Annotated[Service, Depends(_service)]
-InPeriod = Annotated[str, Depends(_period)]
 
 
 def _add_routes(app: FastAPI) -> None:
@@ -115,9 +103,12 @@ def _add_routes(app: FastAPI) -> None:
         shape = SHAPES.get(view.__name__)
         told: dict[int | str, Any] = {200: {"model": shape}} if shape else {}
         app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"], responses=told)
-    for route in judgements.routes:
+    for route in (*judgements.routes, *books.routes):
         if isinstance(route, APIRoute):
-            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=sorted(route.methods or ()))
+            shape = SHAPES.get(route.name)
+            told = {200: {"model": shape}} if shape else {}
+            methods = sorted(route.methods or ())
+            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=methods, responses=told)
     app.add_api_route("/api/v1/stream", stream, methods=["GET"], response_class=StreamingResponse)
 
 

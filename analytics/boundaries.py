@@ -6,11 +6,12 @@ import and own generation used on site, each part takes the same share. So the p
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import reduce
 
 import numpy as np
 
-from analytics.flows import EXPORT, IMPORT, Flow, Flows, Series, flows
-from analytics.intervals import Intervals
+from analytics.flows import EXPORT, IMPORT, Flow, Flows, Series, flows, on_grid
+from analytics.intervals import Intervals, empty
 from analytics.postings import Settings
 from analytics.terms import Sentence
 from metering.reading import SeriesKey
@@ -103,11 +104,8 @@ def _supply(whole: Flows, part: Boundary) -> Series:
 
 
 def _taken(whole: Flows, part: Boundary) -> Flow:
-    found = [whole.points[p.id] for p in part.inlets if p.id in whole.points]
-    total = found[0]
-    for one in found[1:]:
-        total = total + one
-    return total
+    nothing = on_grid(empty(), whole.start_ms, "kWh")  # a meter that was never read: unknown, never zero
+    return reduce(Flow.__add__, [whole.points.get(p.id, nothing) for p in part.inlets])
 
 
 def settings_within(settings: Settings, whole: Flows, part: Flows) -> Settings:

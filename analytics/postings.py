@@ -51,6 +51,7 @@ class Book:
             self.lines += self._market(activity, amounts[activity.point])
         self.lines += self._sold()
         people = RecordedBook(flows, table, settings, year, cells)
+        self.lines = [line for line in self.lines if line.point not in people.left_out]  # the other path counts it
         self.lines += [line for line in people.lines if line.scope in {1, 2}]
         self.apart = [line for line in people.lines if line.scope not in {1, 2}]
         self.faults += people.faults

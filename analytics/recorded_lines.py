@@ -39,8 +39,8 @@ class RecordedBook:
         self.faults: list[Uncounted] = []
         starts = flows.start_ms[cells]
         self.span = (int(starts[0]), int(starts[-1]) + QUARTER_MS) if len(starts) else (0, 0)
-        left_out = self._two_paths()
-        self.lines = [line for one in settings.recorded if one.id not in left_out for line in self._lines(one)]
+        self.left_out = self._two_paths()
+        self.lines = [line for one in settings.recorded if one.id not in self.left_out for line in self._lines(one)]
         self.lines += self._losses()
 
     def _two_paths(self) -> set[str]:

@@ -8,7 +8,7 @@ from analytics.report_claims import claims_blocks, conditions_table
 from analytics.report_facts import Facts
 from analytics.report_matching import matching_blocks
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Judgement, Table, Tag, Text, Verdicts, same, sentence
-from analytics.report_targets import targets_blocks
+from analytics.report_targets import measures_table, targets_blocks
 from analytics.terms import Sentence, Status
 
 Document = Mapping[str, Any]
@@ -43,7 +43,7 @@ def strategy(facts: Facts) -> Chapter:
         Text(S("能源结构、登记的减排措施，以及各项未满足要求的最便宜达标途径。金额与效果均为本厂声明值。",
                ("The energy mix, the measures the site declares, and the cheapest way to each criterion that is not"
                 " met. Prices and effects are the site's own declarations."))),
-        part.energy_chart(facts), part.measures_table(facts), ways_table(facts),
+        part.energy_chart(facts), measures_table(facts), ways_table(facts),
     ))  # fmt: skip
 
 
@@ -107,7 +107,8 @@ def metrics(facts: Facts) -> Chapter:
     """The figures themselves: emissions, energy, its match in time, what stands beside, targets, scorecards, claims."""
     return Chapter("4", S("指标与目标", "Metrics and targets"), (
         part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts), part.apart_table(facts),
-        part.beside_table(facts), part.energy_table(facts), *matching_blocks(facts), *targets_blocks(facts),
+        part.suppliers_text(facts), part.beside_table(facts), part.energy_table(facts), *matching_blocks(facts),
+        *targets_blocks(facts),
         part.scores_table(facts), *claims_blocks(facts),
     ))  # fmt: skip
 

@@ -39,7 +39,7 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放清单", "Inventory"), (
             *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), part.totals_table(facts),
-            part.interval_note(facts), part.apart_table(facts), part.beside_table(facts),
+            part.interval_note(facts), part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("活动数据与方法", "Activity data and methods"), (
             method_text(facts), part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),

@@ -7,7 +7,7 @@ from analytics.report_facts import SIX_PATHS, Facts
 from analytics.report_inventory import boundary_table, category_table, method_text
 from analytics.report_matching import matching_blocks
 from analytics.report_parts import Block, Chapter, Text, Verdicts, sentence
-from analytics.report_targets import targets_blocks
+from analytics.report_targets import measures_table, targets_blocks
 from analytics.terms import Sentence
 
 S = Sentence
@@ -24,13 +24,13 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放数据", "Emissions data"), (
             *part.shortcomings(facts), part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
-            category_table(facts), part.apart_table(facts), part.beside_table(facts),
+            category_table(facts), part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("能源", "Energy"), (
             part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),
         )),
         Chapter("4", S("目标与措施", "Targets and initiatives"), (
-            *targets_blocks(facts), part.measures_table(facts), ways_table(facts),
+            *targets_blocks(facts), measures_table(facts), ways_table(facts),
         )),
         Chapter("5", S("核证与数据质量", "Verification and data quality"), (
             part.closings_table(facts), part.lacking_table(facts), part.suspects_table(facts), how_to_check(facts),

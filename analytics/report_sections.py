@@ -131,6 +131,11 @@ def apart_table(facts: Facts) -> Table:
                                  "No scope 3 or other activity is recorded, which is not zero."))  # fmt: skip
 
 
+def suppliers_text(facts: Facts) -> Text:
+    """How much of the spend suppliers answered for; what is missing stays missing."""
+    return Text(S("供应商排放问卷：", "Suppliers' answers: ") + sentence(facts.balance.get("suppliers")))
+
+
 def factors_table(facts: Facts) -> Table:
     """Every factor used, once, with its document and page."""
     seen = {line["factor"]["id"]: line["factor"] for line in facts.lines}
@@ -279,18 +284,3 @@ def suspects_table(facts: Facts) -> Table:
     body = tuple((sentence(s["name"]), S(s["zh"], s["en"])) for s in facts.tree["fit"]["suspects"])
     return Table("suspects", S("可疑表计", "Meters in doubt"), heads, body,
                  S("加权最小二乘未指出可疑表计。", "The least-squares reconciliation names none."))  # fmt: skip
-
-
-def measures_table(facts: Facts) -> Table:
-    """What the site declares it could do."""
-    heads = (S("措施", "Measure"), S("每年效果", "Effect a year"), S("投资", "Outlay"), S("单价", "Price"),
-             S("依据文件", "Document"))  # fmt: skip
-    currency = facts.site.get("currency", "CNY")
-    body = tuple(
-        (sentence(m["name"]), Figure(NOTHING, m["saving"], m["unit"]) if m["saving"] else None,
-         Figure(NOTHING, m["cost"], currency) if m["cost"] else None,
-         Figure(NOTHING, m["price"], f"{currency}/{m['unit']}") if m["price"] else None, same(m["document"]))
-        for m in facts.measures
-    )  # fmt: skip
-    return Table("measures", S("本厂登记的减排措施", "Measures the site declares"), heads, body,
-                 S("未登记措施。", "No measure is declared."))  # fmt: skip

@@ -59,6 +59,11 @@ _PRINTED = {
     "bool": "",
     "count": "",
     "document": "",
+    "score": "",
+    "score 0-1": "",
+    "level": "",
+    "grade": "",
+    "ratio": "",
 }
 
 
@@ -69,7 +74,9 @@ def scaled(value: float, unit: str) -> tuple[float, str]:
 
 
 def printed_unit(unit: str) -> str:
-    """A unit as it is set in type."""
+    """A unit as it is set in type; of a count the whole that it is of."""
+    if unit.startswith("count/"):
+        return f"/ {unit.removeprefix('count/')}"
     return _PRINTED.get(unit, unit.replace("CO2", "CO₂").replace("m3", "m³"))
 
 
@@ -100,7 +107,7 @@ def shown(value: float | None, unit: str, fewest: int = 4) -> tuple[str, str]:
     if value is None:
         return "—", printed_unit(scaled(math.inf, unit)[1])
     number, name = scaled(value, unit)
-    return f"{value:,.0f}" if unit == "count" else digits(number, fewest), printed_unit(name)
+    return f"{value:,.0f}" if unit.startswith("count") else digits(number, fewest), printed_unit(name)
 
 
 def interval(value: float | None, half: float | None, unit: str) -> str:

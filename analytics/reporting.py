@@ -17,6 +17,8 @@ from analytics.calendar import local_time
 from analytics.closing import closings, effective, items_within
 from analytics.flows import Flow, Flows
 from analytics.issuing import issued_documents
+from analytics.measure_rows import measures as measures_of
+from analytics.measures import Effect
 from analytics.progress import progress
 from analytics.report import KINDS, report
 from analytics.report_facts import SIX_PATHS, Facts
@@ -74,12 +76,11 @@ def track(service: FactoryService, period: Period) -> Document:
 
 
 def measures(config: SiteConfig) -> list[Document]:
-    """The measures of the site file, as declared."""
+    """The measures of the site file, as declared, each in its own unit."""
     return [
-        {"name": {"zh": m["id"], "en": m["id"], **m.get("name", {})}, "saving": m.get("saving"),
-         "unit": m.get("unit", "kWh"), "cost": float(m.get("cost", 0)),
-         "price": float(m.get("price", 0)), "document": m.get("document", "")}
-        for m in config.file.measures
+        {"name": m.name.both(), "saving": m.saving if m.effect is not Effect.EVIDENCE else None, "unit": m.unit,
+         "cost": m.cost, "price": m.price, "document": m.document}
+        for m in measures_of(config.file.measures, config.document)
     ]  # fmt: skip
 
 

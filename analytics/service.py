@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Mapping
 from copy import copy
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,14 @@ from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.flows import flows, settled_until
+from analytics.holdings import ledger_document
 from analytics.indicators import Inputs, compute
 from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.matching_uncertainty import matching_of
 from analytics.order_files import orders_of
+from analytics.position_book import position_of
 from analytics.progress import progress
 from analytics.quality import quality_document
 from analytics.recorder import Recorder
@@ -34,13 +35,13 @@ from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.selftest import Function, selftest, selftest_document
 from analytics.settlement import Books, is_settled
 from analytics.site_settings import Declared, own_names, settings_of
-from analytics.site_times import calendar_of
+from analytics.site_times import calendar_of, wall_clock
 from analytics.site_tree import tree_of
 from analytics.standards import Standard, in_force
 from analytics.ticks import accounted
 from analytics.work_orders import orders_within
 from metering import period as calendar
-from metering.period import QUARTER_MS, Period, from_ms, to_ms
+from metering.period import QUARTER_MS, Period, from_ms
 from metering.quantity import Kind, quantity
 from metering.reading import Lane, SeriesInfo, SeriesKey
 from metering.sitefile import SiteConfig
@@ -50,11 +51,6 @@ from metering.store.source import StoreSource
 Document = dict[str, Any]
 Clock = Callable[[], int]
 DAY_MS = 86_400_000
-
-
-def wall_clock() -> int:
-    """Now [ms UTC]."""
-    return to_ms(datetime.now(UTC))
 
 
 class FactoryService:
@@ -116,6 +112,14 @@ class FactoryService:
     def ledger(self) -> Ledger:
         """What is held and retired, as far as the entries go."""
         return read_ledger(self.source.entries.entries(), self.assets)
+
+    def holdings(self) -> Document:
+        """The ledger as a document."""
+        return ledger_document(self.ledger())
+
+    def position(self, year: int | None = None, basis: str = "scope1") -> Document:
+        """The position book of a compliance year, this one by default."""
+        return position_of(self, year or from_ms(self.clock()).astimezone(self.config.zone).year, basis)
 
     def _settings(self, start_ms: int, end_ms: int) -> Settings:
         """What the site file decides, and what the ledger holds retired for this site and these years."""
@@ -211,16 +215,13 @@ class FactoryService:
 
     def matching(self, period: str) -> Document:
         """Clean electricity against load by the hour, and the battery's colours."""
-        return self._head(period) | matching_of(self.account(period).flows, self.account(period).balance, self._facts)
+        found = self.account(period)
+        return self._head(period) | matching_of(found.flows, found.balance, self.config.file.facts)
 
     def orders(self, period: str) -> Document:
         """Work orders of a period with their energy and carbon; with the idle they close against the meters."""
         found, orders = self.account(period), orders_of(self.source.entries.entries(), self.config.zone)
         return self._head(period) | orders_within(found.flows, found.balance, orders)
-
-    @property
-    def _facts(self) -> Mapping[str, float]:
-        return self.config.file.facts
 
     def _head(self, period: str) -> Document:
         found = self.account(period)

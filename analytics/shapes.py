@@ -99,7 +99,38 @@ class AlertsShape(_Shape):
     receivers: list[dict[str, Any]]
 
 
+class LedgerShape(_Shape):
+    """What is held, what left it, what was refused."""
+
+    lots: list[dict[str, Any]]
+    refused: list[dict[str, Any]]
+    totals: dict[str, dict[str, Any]]
+
+
+class PositionShape(_Shape):
+    """The allowances of a year [tCO2e]."""
+
+    year: int
+    unit: str
+    allocated: float
+    bought: float
+    sold: float
+    surrendered: float
+    free: float
+    obligation: dict[str, Any] | None
+    gap: float | None
+
+
+class OrdersShape(_Shape):
+    """Work orders of a period [kWh, kgCO2]."""
+
+    period: dict[str, Any]
+    orders: list[dict[str, Any]]
+    sets: list[dict[str, Any]]
+
+
 SHAPES: dict[str, type[BaseModel]] = {
     "site": SiteShape, "live": LiveShape, "balance": BalanceShape, "energy": EnergyShape, "tree": TreeShape,
-    "score": ScoreShape, "quality": QualityShape, "alerts": AlertsShape,
+    "score": ScoreShape, "quality": QualityShape, "alerts": AlertsShape, "ledger": LedgerShape,
+    "position": PositionShape, "orders": OrdersShape,
 }  # fmt: skip

@@ -1,12 +1,13 @@
 """The site file's shifts, days off and tariff as the nouns of analytics."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from analytics.calendar import DayKind, Shift, WorkCalendar
 from analytics.tariff import Band, Hours, Prices, Season, Tariff
 from analytics.terms import Sentence
 from metering.hours import PriceSection, SeasonSection, TariffSection
+from metering.period import to_ms
 from metering.sitefile import SiteConfig, SiteFile
 
 
@@ -40,3 +41,8 @@ def _prices(section: PriceSection) -> Prices:
     energy = {band: price for band in Band if (price := getattr(section, band.value)) is not None}
     until = None if section.valid_to is None else section.valid_to + timedelta(days=1)  # the file's last day counts
     return Prices(energy, section.valid_from, until, section.demand, section.capacity, section.export)
+
+
+def wall_clock() -> int:
+    """Now [ms UTC]."""
+    return to_ms(datetime.now(UTC))

@@ -5,9 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from analytics.flows import FUEL
+from analytics.fuel_paths import PATHS, FuelUse, on_two_paths, two_paths_sentence
 from collector.bustime import BusTime
 from collector.wiring import WiredDevice, WiredGroup, WiredLink, wire_site
 from metering.config import ConfigError, Fault
+from metering.quantity import quantity
+from metering.site import Role
 from metering.sitefile import SiteConfig
 
 DAY_MS = 86_400_000
@@ -106,6 +110,30 @@ def _overload(config: SiteConfig, index: int, load: LinkLoad) -> Fault:
     )
     mend = f"make `every` of its devices {load.shortest_factor} times as long, raise the baud rate, or split the line"
     return config.document.fault(("links", index), message, mend)
+
+
+def refuse_two_paths(config: SiteConfig) -> None:
+    """ConfigError naming the later of two meters that count one fuel by paths which exclude each other."""
+    places = {point.id: index for index, point in enumerate(config.file.points)}
+    mend = "name the quantities that count under `quantities:`, or take the second meter's role away"
+    faults = []
+    for a, b in on_two_paths(_fuel_uses(config)):
+        at = max(places[use.where.partition(".")[0]] for use in (a, b))
+        faults.append(config.document.fault(("points", at), two_paths_sentence(a, b).en, mend))
+    if faults:
+        raise ConfigError(faults)
+
+
+def _fuel_uses(config: SiteConfig) -> Iterator[FuelUse]:
+    """By which path each register of the boundary's fuel meters counts."""
+    read = [c for link in wire_site(config) for device in link.devices for g in device.groups for c in g.group.columns]
+    series = {(c.point, c.quantity) for c in read}
+    series |= {(c.point, c.quantity) for section in config.file.imports for c in section.columns}
+    for point in config.site.boundary():
+        names = [q for q in FUEL if point.role is Role.FUEL and (point.id, q) in series]
+        paths = {PATHS[quantity(q).unit]: q for q in reversed(names) if quantity(q).unit in PATHS}
+        for path, name in paths.items():
+            yield FuelUse(point.activity or point.carrier, path, f"{point.id}.{name}", 0, 1)
 
 
 def flash_bytes(config: SiteConfig, found: Iterable[LinkLoad]) -> float:

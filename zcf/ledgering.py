@@ -1,4 +1,4 @@
-"""`zcf ledger`: one entry drafted from a person's words and held against the ledger as it is; and the position book."""
+"""`zcf ledger`: one entry drafted from a person's words and held against the ledger as it is."""
 
 import secrets
 from collections.abc import Mapping
@@ -8,8 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from analytics import serials
-from analytics.factors import Gas
-from analytics.holdings import Obligation, above_consumption, position
+from analytics.holdings import above_consumption
 from analytics.ledger import Ledger, apply, read_ledger
 from analytics.market import QUALITY_CRITERIA, Answer
 from analytics.service import FactoryService
@@ -21,7 +20,6 @@ from metering.store.entries import Entry
 from zcf.correcting import WrongEntryError
 
 Words = Mapping[str, str]
-DAY_MS = 86_400_000
 
 
 class LedgerDraft:
@@ -170,37 +168,3 @@ def bought(service: FactoryService, number: int) -> int:
     """The electricity bought in a year, as far as it is known now [1e-6 kWh]."""
     found = service.account(str(number)).flows
     return sum(a.flow.total().micro for a in found.activities if a.activity.startswith("electricity."))
-
-
-def position_of(service: FactoryService, number: int, basis: str, declared: str = "") -> dict[str, Any]:
-    """The position book of a year: what was verified decides, else what is declared, else what is forecast."""
-    ledger = service.ledger()
-    body = position(ledger, number, _obligation(service, ledger, number, basis, declared))
-    return {"site": service.config.site.id, "basis": basis, **body}
-
-
-def _obligation(service: FactoryService, ledger: Ledger, number: int, basis: str, declared: str) -> Obligation | None:
-    if found := ledger.verified.get(number):
-        return Obligation(found.micro, "verified", Sentence("采用核查结果。", f"As verified ({found.document})."))
-    if declared:
-        return Obligation(int(Fraction(declared) * MICRO), "declared", Sentence("采用申报值。", "As declared."))
-    return forecast(service, number, basis)
-
-
-def forecast(service: FactoryService, number: int, basis: str) -> Obligation | None:
-    """The year's emissions if it goes on as so far; None where nothing of it is known."""
-    found, span = service.account(str(number)), year(number, service.config.zone)
-    known = (found.flows.grid_import.known & found.flows.consumption.known).sum() * 900_000
-    if not known:
-        return None
-    kg = found.balance.totals(Gas.CO2_ONLY)
-    sum_kg = kg.scope1 if basis == "scope1" else kg.gross_location
-    if sum_kg is None:
-        return None
-    whole = Fraction(sum_kg) * (span.end_ms - span.start_ms) / int(known)
-    days = int(known) / DAY_MS
-    said = Sentence(
-        f"按已知{days:.1f}天的排放线性外推全年（{basis}），仅为预测。",
-        f"Forecast: {days:.1f} known days, scaled to the year ({basis}); not a verified figure.",
-    )
-    return Obligation(int(whole / 1000 * MICRO), "forecast", said)

@@ -31,3 +31,18 @@ def test_wrong_questions_are_refused_with_the_mend(client: TestClient) -> None:
     answer = client.get("/api/v1/score", params={"boundary": "nowhere"})
     assert answer.status_code == 404
     assert "no boundary 'nowhere'" in answer.json()["detail"]
+
+
+def test_what_is_held_and_made_can_be_read(client: TestClient) -> None:
+    assert client.get("/api/v1/ledger").json() == {"lots": [], "refused": [], "totals": {}}
+    body = client.get("/api/v1/position", params={"year": 2026, "basis": "gross_location"}).json()
+    assert (body["year"], body["basis"], body["allocated"], body["unit"]) == (2026, "gross_location", 0.0, "tCO2e")
+    assert body["obligation"]["origin"] == "forecast"
+    assert body["gap"] == pytest.approx(body["obligation"]["value"])
+    assert client.get("/api/v1/orders", params={"period": "2026-10"}).json()["orders"] == []
+    assert client.get("/api/v1/orders", params={"period": "soon"}).status_code == 400
+    assert client.get("/api/v1/position", params={"basis": "scope9"}).status_code == 400
+    told = client.get("/api/v1/openapi.json").json()["paths"]
+    for view in ("ledger", "position", "orders"):
+        schema = told[f"/api/v1/{view}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        assert "$ref" in schema

@@ -14,6 +14,7 @@ from analytics.criteria_files import load_standards
 from analytics.factors import Gas, Method
 from analytics.flows import Flows
 from analytics.indicators import INDICATORS
+from analytics.scores import balance_within
 from analytics.tree import residuals
 from metering.site import MeteringPoint, Role
 from tests.analytics.carbon_works import (
@@ -26,7 +27,7 @@ from tests.analytics.carbon_works import (
     with_points,
     works_flows,
 )
-from tests.analytics.month_works import SITE, MonthWorks
+from tests.analytics.month_works import MONTH, SITE, MonthWorks
 
 OVEN = MeteringPoint("oven", Role.LOAD, parent="smt", device="m5", area="smt", equipment="line1")
 BOARDS = MeteringPoint("boards", Role.PRODUCT, "product", device="n", area="smt", equipment="line1", end_use="finished")
@@ -133,3 +134,10 @@ def test_the_service_names_the_boundaries_there_are(tmp_path) -> None:  # type: 
     service = MonthWorks(tmp_path, site=text).full().settle().service()
     with pytest.raises(LookupError, match="one of: hall"):
         service.score("re100", boundary="nowhere")
+    told = balance_within(service, MONTH, "hall")  # its meter was never read: nothing is known, which is not zero
+    assert told["boundary"]["id"] == "hall"
+    assert told["energy"]["consumption_kwh"] is None
+    assert not told["complete"]
+    assert {"total_lb", "total_mb"} <= told["uncertainty"].keys()
+    with pytest.raises(LookupError, match="one of: hall"):
+        balance_within(service, MONTH, "nowhere")

@@ -1,7 +1,9 @@
 """The ledger: what is claimed twice, too old, too much or without a document is refused with its reason."""
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +25,9 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.lines import Category
 from analytics.market import QUALITY_CRITERIA
+from analytics.site_settings import shares
 from analytics.terms import Sentence
+from metering import period
 from metering.reading import MICRO
 from metering.store.entries import Entry
 from tests.analytics.carbon_works import works_balance, works_flows
@@ -259,3 +263,12 @@ def test_own_sun_whose_certificates_were_sold_is_the_remainder_on_the_market() -
     assert line.kg == pytest.approx(50 * 0.6096)
     plain = works_balance(works_flows()).totals(Gas.CO2_ONLY)
     assert made.totals(Gas.CO2_ONLY).scope2_location == plain.scope2_location
+
+
+def test_what_is_retired_for_a_year_is_shared_by_its_days_and_no_month_uses_it_twice() -> None:
+    zone = ZoneInfo("Asia/Shanghai")
+    spans = [period.month(2026, number, zone) for number in range(1, 13)]
+    assert sum(shares(one.start_ms, one.end_ms, zone)[2026] for one in spans) == 1
+    assert shares(spans[9].start_ms, spans[9].end_ms, zone) == {2026: Fraction(31, 365)}
+    fiscal = period.fiscal_year(2027, 4, zone)
+    assert shares(fiscal.start_ms, fiscal.end_ms, zone) == {2026: Fraction(275, 365), 2027: Fraction(90, 365)}

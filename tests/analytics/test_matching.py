@@ -1,5 +1,6 @@
 """Time matching: published definitions, the limits physics sets, and what may never rise."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -13,7 +14,12 @@ from hypothesis.extra.numpy import arrays
 from analytics.battery import Charging, colours, halves, round_trip
 from analytics.intervals import Flag
 from analytics.matching import Steps, by_hour, heat_map, local_ms, matched, matching_document, scores
+from analytics.matching_uncertainty import halves_of
+from analytics.report_matching import _share
+from analytics.terms import Status
+from analytics.uncertainty import Part, Uncertainty
 from metering.period import QUARTER_MS, to_ms
+from metering.reading import MICRO
 from tests.analytics.carbon_works import all_series, series, works_flows
 
 energies = st.floats(0, 100, allow_nan=False, width=32)
@@ -201,3 +207,39 @@ def test_an_hour_that_still_runs_is_not_known() -> None:
     flags[-1] |= Flag.MISSING
     broken = replace(flow, consumption=replace(flow.consumption, flags=flags))
     assert matched(broken).hours.known.sum() == 23
+
+
+# --- how sure it is
+
+
+def sure(of: Steps, percent: float) -> Mapping[str, float]:
+    """Every flow by a meter of its own, within so many per cent."""
+    named = {"grid_import": of.imported, "generation": of.clean, "grid_export": of.excess}
+    totals = {
+        name: Uncertainty(name, int(flow.sum() * MICRO), "kWh",
+                          (Part("class", name, float(flow.sum()) * percent / 100, Status.FOUND),), 0)
+        for name, flow in named.items()
+    }  # fmt: skip
+    return halves_of(of, totals)
+
+
+def test_perfect_meters_leave_no_doubt_and_worse_ones_more() -> None:
+    of = steps([4, 1, 3], [2, 5, 0])
+    assert set(sure(of, 0.0).values()) == {0.0}
+    small, large = sure(of, 0.5), sure(of, 2.0)
+    for name in ("annual_match", "hourly_match", "cfe_score"):
+        assert 0 < small[name] < large[name]
+    assert sure(of, 2.0) == large  # drawn alike at every call
+
+
+def test_the_doubt_of_a_ratio_is_that_of_its_meters_by_hand() -> None:
+    """All generation is used: match = G / (I + G); d = G I / (I + G)^2 (dG/G - dI/I), each a rectangle of 1 %."""
+    of = steps([10, 10], [4, 4])
+    by_hand = 0.4 * 0.6 * 0.01 * (2 - np.sqrt(0.2))  # 95 % of a triangle's half width a + a
+    assert sure(of, 1.0)["hourly_match"] == pytest.approx(by_hand, rel=0.12)
+
+
+def test_months_are_shown_by_what_was_used_and_the_unknown_stays_unknown() -> None:
+    days: list[tuple[list[float | None], list[float | None]]] = [([1.0], [30.0]), ([0.0], [10.0]), ([None], [None])]
+    assert _share(days, 0) == pytest.approx(0.75)
+    assert _share(days[2:], 0) is None

@@ -14,13 +14,19 @@ from openpyxl import load_workbook
 
 from analytics.explain import explain
 from analytics.issuing import issue
+from analytics.matching_uncertainty import matching_of
 from analytics.report import KINDS, report
+from analytics.report_claims import claims_table
 from analytics.report_facts import Facts
-from analytics.report_parts import Chapter, Figure, Report, Table, report_document, same
+from analytics.report_html import html
+from analytics.report_matching import matching_blocks
+from analytics.report_parts import Chapter, Chart, Figure, Report, Table, report_document, same, sentence
+from analytics.report_targets import track_table
 from analytics.report_words import OUTCOME, STATUS, digits, interval, shown
 from analytics.report_xlsx import plain, xlsx
-from analytics.reporting import File, figures_of, gather, pdf, written
-from analytics.terms import Status
+from analytics.reporting import File, _look, figures_of, gather, pdf, written
+from analytics.terms import Sentence, Status
+from tests.analytics.carbon_works import works_balance, works_flows
 from tests.analytics.month_works import DECLARED, MONTH, SITE, MonthWorks
 from zcf.verifier import verify
 
@@ -29,10 +35,15 @@ NASTY = SITE.replace(
 )
 
 
+TARGET = """targets:
+  - {id: half, name: {zh: 减半, en: Halved}, base_year: 2024, base_t: 120, year: 2030, target_t: 60}
+"""
+
+
 @pytest.fixture(scope="module")
 def works(tmp_path_factory: pytest.TempPathFactory) -> MonthWorks:
     folder = tmp_path_factory.mktemp("works")
-    return MonthWorks(folder, site=NASTY + DECLARED + "standards: [ict_five_dimension]\n").full().settle()
+    return MonthWorks(folder, site=NASTY + DECLARED + TARGET + "standards: [ict_five_dimension]\n").full().settle()
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +93,55 @@ def test_every_kind_states_the_same_totals_as_the_balance(facts: Facts, kind: st
 def test_every_figure_can_be_explained_and_comes_out_the_same(works: MonthWorks, files: list[File]):
     for name, value in figures_of(files).items():
         assert explain(works.service(), name, MONTH)["value"] == value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_holds_claims_targets_and_the_match_in_time(facts: Facts, kind: str):
+    made = report(kind, facts)
+    tables = {table.name: table for _, table in made.tables()}
+    assert {"claims", "claim_conditions", "targets", "track", "fiscal"} <= tables.keys()
+    assert [row[0] for row in tables["claims"].rows] == [sentence(c["name"]) for c in facts.claims["claims"]]
+    assert any(block == part for c in made.chapters for block in c.blocks for part in matching_blocks(facts))
+
+
+def test_no_label_is_granted_for_a_part_of_a_year_and_each_says_what_it_lacks(facts: Facts):
+    for row in claims_table(facts).rows:
+        assert isinstance(row[1], Sentence)
+        assert row[1].en == "refused"
+        assert isinstance(row[3], Sentence)
+        assert "whole year" in row[3].en
+
+
+def test_the_track_is_what_was_emitted_less_the_days_share_of_the_year(facts: Facts):
+    emitted = facts.balance["totals"]["total_mb"]["co2e"] / 1000
+    for row, yearly in zip(track_table(facts).rows, (100, 120 * (1 - 0.042 * 2)), strict=True):
+        allowed, known, actual, over = (cell.value for cell in row[1:5] if isinstance(cell, Figure))
+        assert allowed == pytest.approx(yearly)
+        assert known == pytest.approx(yearly * 31 / 365)
+        assert actual == pytest.approx(emitted)
+        assert over == pytest.approx(emitted - yearly * 31 / 365)
+    assert [m["label"] for m in facts.progress["targets"][0]["paths"]["own"]["months"]][-1] == MONTH  # none later
+
+
+def test_a_report_shows_the_match_with_its_interval_and_every_hour(facts: Facts):
+    flow = works_flows(cells=96 * 3)
+    told = matching_of(flow, works_balance(flow), {})
+    blocks = matching_blocks(replace(facts, matching=told))
+    [scores] = [b for b in blocks if isinstance(b, Table) and b.name == "matching"]
+    figures = {cell.ref: cell for row in scores.rows for cell in row if isinstance(cell, Figure)}
+    assert figures["match.hourly_match"].value == 100 * told["hourly_match"]
+    assert all(one.half for one in figures.values())
+    [chart] = [b for b in blocks if isinstance(b, Chart)]
+    assert len(re.findall(r'<rect class="(?:m\d|unknown)"', chart.svg["en"])) == 6 + sum(
+        1 for day in told["heat_map"]["days"] for _ in range(24)
+    )
+
+
+def test_no_word_of_a_closed_list_is_left_untranslated(facts: Facts):
+    made = report("disclosure", facts)
+    for lang in ("zh", "en"):
+        text = " ".join(_Page(html(made, lang, *_look())).words)
+        assert not re.search(r"UNDETERMINED|NOT_MET|excluding_market|second_hand", text)
 
 
 def test_gross_is_never_netted_and_what_stands_beside_is_apart(facts: Facts):

@@ -9,8 +9,9 @@ from collector.profile import load_profile
 from metering.config import ConfigError
 from metering.reading import Block
 from metering.sitefile import load_site
+from tests.analytics import month_works
 from tests.zcf.works import SITE
-from zcf.check import SERIAL, advice, flash_bytes, loads, refuse_overload
+from zcf.check import SERIAL, advice, flash_bytes, loads, refuse_overload, refuse_two_paths
 
 
 @pytest.fixture
@@ -94,3 +95,26 @@ def test_the_examples_own_site_file_is_whole():
     example = Path(__file__).parent.parent.parent / "deploy" / "example" / "site.yaml"
     assert all(load.body()["fits"] for load in loads(load_site(example)))
     assert json.dumps([load.body() for load in loads(load_site(example))])
+
+
+TWO_PATHS = """
+  - {id: gas_bill, role: fuel, carrier: natural_gas, activity: natural_gas}
+imports:
+  - {id: bills, time_column: t, time_format: "%Y-%m-%d", interval: 1d, stamp: start,
+     columns: [{column: M, point: gas_bill, quantity: QUANTITY, unit: UNIT}]}
+"""
+
+
+def test_one_fuel_on_two_paths_is_refused_with_its_line_and_one_path_is_not(tmp_path: Path):
+    path = tmp_path / "site.yaml"
+    path.write_text(month_works.SITE + TWO_PATHS.lstrip("\n").replace("QUANTITY", "fuel_mass").replace("UNIT", "t"))
+    config = load_site(path)
+    with pytest.raises(ConfigError) as caught:
+        refuse_two_paths(config)
+    [fault] = caught.value.faults
+    assert "id: gas_bill" in path.read_text().splitlines()[fault.line - 1]
+    assert "gas.gas_volume (volume)" in fault.message
+    assert "gas_bill.fuel_mass (mass)" in fault.message
+    assert fault.mend
+    path.write_text(month_works.SITE + TWO_PATHS.lstrip("\n").replace("QUANTITY", "gas_amount").replace("UNIT", "m³"))
+    refuse_two_paths(load_site(path))

@@ -29,14 +29,17 @@ def balance(
     site: SiteFile,
     period: SpanOf = "month",
     as_: Annotated[str, typer.Option("--as", help="known: as of now; issued: as the month was closed.")] = "known",
+    boundary: Annotated[str | None, typer.Option("--boundary", help="A workshop or line; else the factory.")] = None,
     lang: Language = "en",
     as_json: AsJson = False,
 ) -> None:
     """The carbon balance of a period, line by line, location- and market-based."""
+    if boundary and as_ == "issued":
+        raise typer.BadParameter("months are closed for the factory; leave --as issued out", param_hint="--boundary")
     try:
-        document = _issued(site, period) if as_ == "issued" else _known(site, period)
+        document = _issued(site, period) if as_ == "issued" else _known(site, period, boundary)
     except LookupError as error:
-        raise typer.BadParameter(str(error.args[0]), param_hint="--as") from None
+        raise typer.BadParameter(str(error.args[0]), param_hint="--boundary" if boundary else "--as") from None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
@@ -45,9 +48,13 @@ def balance(
         _show_balance(document, lang)
 
 
-def _known(site: Path, period: str) -> dict[str, Any]:
-    """The balance as of now, and beside it the meters that do not fit the others."""
+def _known(site: Path, period: str, boundary: str | None) -> dict[str, Any]:
+    """The balance as of now, and beside it the meters that do not fit the others; or that of a part of the factory."""
+    from analytics.scores import balance_within
+
     service = _service(site)
+    if boundary:
+        return balance_within(service, period, boundary)
     return {**service.balance(period), "suspects": service.tree(period)["fit"]["suspects"]}
 
 
@@ -77,12 +84,17 @@ def _show_beside(console: "Console", document: Mapping[str, Any], lang: str) -> 
         console.print(f"[yellow]does not count:[/] {one['where']}: {one[lang]}")
 
 
+def _title(document: Mapping[str, Any], lang: str) -> str:
+    part = document.get("boundary", {}).get("name", {}).get(lang, "")
+    return " · ".join(filter(None, (document["site"], part, document["period"]["label"])))
+
+
 def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table(box=None, header_style="bold", title=f"{document['site']} · {document['period']['label']}")
+    table = Table(box=None, header_style="bold", title=_title(document, lang))
     for name in ("where", "scope", "method", "gas", "activity", "factor", "status", "tCO2"):
         table.add_column(name, justify="right" if name in {"activity", "tCO2"} else "left")
     for line in document["lines"]:
@@ -135,7 +147,7 @@ def _show_tree(document: Mapping[str, Any], lang: str) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table(box=None, header_style="bold", title=f"{document['site']} · {document['period']['label']}")
+    table = Table(box=None, header_style="bold", title=_title(document, lang))
     for name in ("node", "in", "below", "left", "allowed", "says"):
         table.add_column(name, justify="left" if name in {"node", "says"} else "right")
     for one in document["nodes"]:

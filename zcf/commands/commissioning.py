@@ -19,12 +19,13 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     from analytics.declarations import check_declared
     from analytics.factor_files import declared_factors, load_table
     from metering.sitefile import load_site
-    from zcf.check import flash_bytes, loads, refuse_overload
+    from zcf.check import flash_bytes, loads, refuse_overload, refuse_two_paths
 
     config = load_site(site)
     found = loads(config)
     load_table(declared=declared_factors(config.file.factors))
     check_declared(config)
+    refuse_two_paths(config)
     refuse_overload(config, found)
     if as_json:
         body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}

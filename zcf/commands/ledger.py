@@ -126,9 +126,9 @@ def position(
     as_json: AsJson = False,
 ) -> None:
     """The allowances of a compliance year: held, needed, short."""
-    from zcf.ledgering import position_of
+    from analytics.position_book import BASES, position_of
 
-    if basis not in {"scope1", "gross_location"}:
+    if basis not in BASES:
         raise typer.BadParameter(f"{basis!r} is neither scope1 nor gross_location", param_hint="--basis")
     try:
         body = position_of(_service(context.obj), int(year), basis, emissions)
