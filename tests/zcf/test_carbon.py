@@ -86,6 +86,16 @@ def test_only_what_lies_in_the_period_counts():
     assert found.relative_error < 1e-15
 
 
+@pytest.mark.parametrize(("kwh", "right"), [(500, True), (1000, True), (1100, True), (499, False), (1101, False)])
+def test_the_energy_of_a_gap_over_an_edge_may_lie_on_either_side_and_no_further(kwh: int, right: bool):
+    """600 kWh flowed in the three hours over the period's end; how much of it before, the profile says."""
+    pairs = ((0, 0), (HOUR, 5 * 10**8), (4 * HOUR, 11 * 10**8), (5 * HOUR, 12 * 10**8))
+    tracks = {("grid", "active_energy_import"): track("grid", "active_energy_import", *pairs)}
+    body = line("grid", "purchased_electricity", kwh * 10**6, "kWh", ANHUI, kwh * 0.6553)
+    document = {"period": {"start_ms": 0, "end_ms": 2 * HOUR}, "lines": [body]}
+    assert (judge_carbon(document, tracks, factor_rows(), {}).relative_error < 1e-15) == right
+
+
 def test_a_declared_factor_comes_from_the_site_file():
     tracks = {("grid", "active_energy_import"): track("grid", "active_energy_import", (0, 0), (HOUR, 10**9))}
     own = {"id": "own", "unit": "kgCO2/kWh", "components": [{"id": "own", "param": "factor"}]}

@@ -1,6 +1,6 @@
 """Every line of the printed balance again: the register differences x the rows of the factor files, in decimals."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -84,8 +84,9 @@ def judge_carbon(document: Mapping[str, Any], tracks: Mapping[SeriesKey, Track],
                 found.skipped.append(line["id"])
                 continue
             start, end = max(period["start_ms"], track.times[0]), min(period["end_ms"], track.times[-1])
-            energy = track.at(end) - track.at(start) if end > start else 0
-            micro = Decimal(energy) * _part(line, document["lines"])
+            whole = sum(one["activity"]["micro"] for one in document["lines"] if _alike(one, line))
+            energy = _energy(track, start, end, whole) if end > start else 0
+            micro = Decimal(energy) * (Decimal(line["activity"]["micro"]) / Decimal(whole) if whole else 1)
             told = line["recompute"]["factor"]
             factor = _factor(told, known) * _kg_per(told["unit"], line["activity"]["unit"])
             found.note(line["id"], Decimal(repr(line["kg"])), micro / Decimal(10**6) * factor)
@@ -100,11 +101,16 @@ def _track(line: Mapping[str, Any], tracks: Mapping[SeriesKey, Track]) -> Track 
     return None
 
 
-def _part(line: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> Decimal:
-    """The share of the register's difference that one line carries, where contracts divide it."""
-    alike = ("point", "category", "gas", "method", "year")
-    whole = sum(other["activity"]["micro"] for other in lines if all(other[k] == line[k] for k in alike))
-    return Decimal(line["activity"]["micro"]) / Decimal(whole) if whole else Decimal(1)
+def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether contracts divide one register's difference between two lines."""
+    return all(one[name] == other[name] for name in ("point", "category", "gas", "method", "year"))
+
+
+def _energy(track: Track, start: int, end: int, printed: int) -> int:
+    """The register's difference over a span; where an edge lies in a gap, what is printed as far as the gap allows."""
+    (low, high), (later_low, later_high) = track.bounds(start), track.bounds(end)
+    least, most = later_low - high, later_high - low
+    return min(max(printed, least), most) if least < most else track.at(end) - track.at(start)
 
 
 def _factor(told: Mapping[str, Any], rows: Rows) -> Decimal:

@@ -127,6 +127,15 @@ class Track:
         gap, rise = self.times[i + 1] - self.times[i], self.cumulated[i + 1] - self.cumulated[i]
         return self.cumulated[i] + (2 * rise * (time_ms - self.times[i]) + gap) // (2 * gap)
 
+    def bounds(self, time_ms: int) -> tuple[int, int]:
+        """What it may be at an instant: one value, but in a gap of quarter-hours, placed by a profile."""
+        i = bisect_right(self.times, time_ms) - 1
+        if 0 <= i < len(self.times) - 1 and self.times[i] != time_ms:
+            whole = -(-self.times[i] // QUARTER_MS) * QUARTER_MS + QUARTER_MS
+            if whole <= self.times[i + 1]:
+                return self.cumulated[i], self.cumulated[i + 1]
+        return self.at(time_ms), self.at(time_ms)
+
     def owned(self, pair: OpenPair, events: Iterable[Event]) -> bool:
         """Whether something done to the device on purpose explains an open item."""
         before, _, after, _ = pair
