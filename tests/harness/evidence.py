@@ -237,6 +237,10 @@ class Evidence:
         waited = any(a <= end_ms and start_ms <= b and ms >= STARVED_MS for a, b, ms in self._waits)
         return waited or any(a <= end_ms and start_ms <= b for a, b in self.stalls)
 
+    def held_up(self, start_ms: float, end_ms: float) -> bool:
+        """The computer handed the serial line's characters over much too late in this span."""
+        return any(line["start"] <= end_ms and start_ms <= line["end"] for line in self.lines("held_up"))
+
     @cached_property
     def _waits(self) -> list[tuple[float, float, float]]:
         """Between two samples of one life: how long the collector waited for a processor [ms]."""

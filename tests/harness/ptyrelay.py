@@ -10,6 +10,7 @@
         line.unplug(); line.replug()       # EIO at the product's end; then another terminal under the same link
     line.asked                             # every request that arrived whole: (monotonic seconds, bytes)
     line.busy_s, line.clashes              # bus time used by both directions; requests sent while the line was busy
+    line.held_up                           # when this computer handed characters over much too late: (due, done) [s]
 
 Time is counted as on the wire: a request takes its characters, the device its turnaround, the answer its characters;
 bytes are handed over when their last bit would have arrived. A request sent before 3.5 silent characters have passed
@@ -33,6 +34,7 @@ from typing import Self
 
 Words = Callable[[int, int, int], bytes | int]  # (function, address, count) -> the registers, or an exception code
 Answer = Callable[[bytes], bytes | None]
+_HELD_UP_S = 0.05
 _REQUEST_BYTES = {1: 8, 2: 8, 3: 8, 4: 8, 17: 4, 43: 7}
 
 
@@ -105,6 +107,7 @@ class PtyLine:
         self.asked: list[tuple[float, bytes]] = []
         self.busy_s = 0.0
         self.clashes = 0
+        self.held_up: list[tuple[float, float]] = []
         self._injected: list[bytes] = []
         self._outbox: list[tuple[float, bytes]] = []  # (earliest start, bytes), not yet on the line
         self._sending: list[tuple[float, bytes]] = []  # (due, character), on the line
@@ -237,5 +240,7 @@ class PtyLine:
         while ready < len(self._sending) and self._sending[ready][0] <= now:
             ready += 1
         if ready:
+            if now - self._sending[0][0] > _HELD_UP_S:
+                self.held_up.append((self._sending[0][0], now))
             os.write(self._master, b"".join(character for _, character in self._sending[:ready]))
             del self._sending[:ready]

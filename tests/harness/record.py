@@ -14,6 +14,11 @@ def now_ms() -> float:
     return (_WALL0 + time.monotonic_ns() - _MONO0) / 1e6
 
 
+def at_ms(monotonic_s: float) -> float:
+    """An instant of the monotonic clock in the harness's own time [ms UTC]."""
+    return (_WALL0 + 1e9 * monotonic_s - _MONO0) / 1e6
+
+
 class Record:
     """Append-only JSON lines in one folder."""
 

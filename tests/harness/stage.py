@@ -17,7 +17,7 @@ from tests.harness.fakeflux import FakeFlux
 from tests.harness.plan import CONVERTER, QUOTA, SERIAL, TIMEOUT_S, Plan, write_site
 from tests.harness.ports import free_port
 from tests.harness.ptyrelay import PtyLine
-from tests.harness.record import Record, now_ms
+from tests.harness.record import Record, at_ms, now_ms
 from tests.harness.subject import ROOT, Subject, figures
 from tests.harness.witness import Witness
 
@@ -181,6 +181,8 @@ class Stage:
             one.close()
         if self.line is not None:
             await asyncio.to_thread(self.line.__exit__)
+            for due, done in self.line.held_up:
+                self.record.write("held_up", start=at_ms(due), end=at_ms(done))
         self._dump_sink()
         self.flux.stop()
         if self.disk_image is not None:

@@ -85,8 +85,10 @@ def gaps_are_true(found: Evidence) -> Check:
         if _caused(found, gap, start, end):
             continue
         device = found.groups[gap.group]["device"]
-        slow = SHARED | (TORN if device in found.serial else set())
-        if gap.reason in slow and found.stalled(start - 1_000, end + 1_000):
+        late = found.stalled(start - 1_000, end + 1_000) or (
+            device in found.serial and found.held_up(start - 1_000, end + 1_000)
+        )
+        if late and gap.reason in SHARED | (TORN if device in found.serial else set()):
             excused += gap.ticks
             continue
         check.wrong.append(f"{device}: {gap.reason} x{gap.ticks} at {start:.0f} without a cause")
