@@ -243,8 +243,9 @@ class Evidence:
 
     @cached_property
     def _waits(self) -> list[tuple[float, float, float]]:
-        """Between two samples of one life: how long the collector waited for a processor [ms]."""
-        samples = self.lines("sample")
+        """Between two samples of one life, and before its first: how long the collector waited for a processor [ms]."""
+        born = [{"t": line["began"], "pid": line["pid"], "starved_ms": 0} for line in self.lines("life")]
+        samples = sorted((*born, *self.lines("sample")), key=lambda line: float(line["t"]))
         pairs = pairwise(samples)
         return [(a["t"], b["t"], b["starved_ms"] - a["starved_ms"]) for a, b in pairs if b["pid"] == a["pid"]]
 

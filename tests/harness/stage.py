@@ -61,9 +61,10 @@ class Stage:
         self.publishers = [
             publishers.Device(one, self.broker.port, self.record, self.plan.seed) for one in self.plan.publishers
         ]
+        self.resting.set()
+        self.tasks = [asyncio.create_task(one) for one in (self._beat(), self._watch())]
         await self.started()
         publishers.each(self.publishers, publishers.Device.start)
-        self.tasks = [asyncio.create_task(one) for one in (self._beat(), self._watch())]
 
     async def _connect(self, link: str, mine: list[devices.Device]) -> None:
         """Put meters behind a link."""

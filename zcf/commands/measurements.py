@@ -90,11 +90,17 @@ def store(
 @app.command("plan")
 def plan(
     profiles: Annotated[list[str] | None, typer.Argument(help="Profiles; all where none is named.")] = None,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Read 32 meters on a line of 9600 Bd, for a minute.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Reading a serial line: requests and bus time of a sweep, beside simpler ways to cut the same registers."""
     from zcf.bench.plan import compare, show
 
+    if sweep:
+        from zcf.bench import sweep as swept
+
+        swept.show(swept.measure(), as_json=as_json)
+        return
     show(compare(profiles or ()), as_json=as_json)
 
 
