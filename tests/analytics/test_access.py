@@ -13,6 +13,8 @@ from analytics.alert_site import site_alerts
 from analytics.api import make_app
 from analytics.audit import START, Audit, AuditError
 from analytics.entering import revoked, said
+from analytics.holdings import position
+from analytics.ledger import Ledger
 from analytics.throttle import BURST, Buckets, Failures
 from analytics.tokens import MADE, digest, make, tokens_of
 from metering.sitefile import SiteConfig, load_site
@@ -51,6 +53,15 @@ class Clerk(Works):
 
     def score(self, standard: str | None, **_: object) -> dict:
         return super().score(standard)
+
+    def holdings(self) -> dict:
+        return {"lots": [], "refused": [], "totals": {}}
+
+    def position(self, year: int | None = None, basis: str = "scope1") -> dict:
+        return position(Ledger({}), year or 2026, None) | {"basis": basis}
+
+    def orders(self, period: str) -> dict:
+        return {"period": {"label": period}, "orders": [], "sets": []}
 
     def __getattr__(self, name: str):
         """Views the works do not tell of: here only who may ask counts."""
