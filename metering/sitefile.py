@@ -132,7 +132,7 @@ class Device(Strict):
     link: str
     unit: int = Field(default=1, ge=0, le=255)
     base: str = ""  # MQTT topic prefix
-    serial: Text = ""
+    serial: Text = ""  # of its nameplate; a device that tells another one is told as another meter
     every: dict[str, Duration] = Field(default_factory=dict)  # cadence class -> period
 
 

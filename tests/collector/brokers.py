@@ -10,6 +10,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.conftest import require
+from tests.harness.ports import free_port
 
 _AMQTT = """
 import asyncio, logging, sys
@@ -34,13 +35,6 @@ autosave_interval 1
 max_queued_messages 100000
 log_dest none
 """
-
-
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait_for_port(port: int) -> None:

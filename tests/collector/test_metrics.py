@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +21,7 @@ from tests.collector.doubles import Ask, device
 from tests.collector.sites import make_site
 from tests.collector.test_agent import reads, until
 from tests.collector.test_daemon import running
+from tests.harness.ports import free_port
 
 Figures = dict[tuple[str, tuple[str, ...]], float]
 
@@ -37,12 +37,6 @@ def parsed(text: str) -> Figures:
 def get(port: int, path: str) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
         return str(answer.read().decode())
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def figures_of(tally: Tally, **more) -> Figures:

@@ -42,13 +42,19 @@ async def cut_link(stage: Stage, rnd: random.Random) -> None:
 
 
 async def kill(stage: Stage, rnd: random.Random) -> None:
-    """P2: killed with readings in hand, three times; once in the middle of a commit, where the guard can do that."""
+    """P2: killed with readings in hand, three times; where the guard can, once in a commit, once behind a slow one."""
     for turn in range(3):
         await asyncio.sleep(2 + rnd.random())
         if turn == 1 and not stage.no_guard:
             stage.resting.set()
             stage.subject.disk.kill_at_sync.set()
             await asyncio.to_thread(stage.subject.buried)
+        elif turn == 2 and not stage.no_guard:
+            stage.resting.set()
+            stage.subject.disk.slow_s = 0.8
+            await asyncio.sleep(1.5 + rnd.random() / 2)  # now readings and messages wait behind a commit
+            await stage.ended("killed", signal.SIGKILL)
+            stage.subject.disk.slow_s = 0
         else:
             await _in_hand(stage)
             await stage.ended("killed", signal.SIGKILL)

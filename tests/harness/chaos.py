@@ -6,6 +6,7 @@ import struct
 from collections import Counter
 from contextlib import suppress
 
+from tests.harness.ports import free_port
 from tests.harness.record import Record, now_ms
 
 KINDS = ("late", "double", "mute", "reset", "flip", "slice", "short", "foreign", "half", "busy", "stray")
@@ -27,7 +28,7 @@ class Proxy:
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._port = 0
+        self._port = free_port()  # it listens there again after a cut
 
     async def listen(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)

@@ -16,6 +16,7 @@ from tests.harness import influxql
 from tests.harness.fluxadmin import FluxAdmin
 from tests.harness.fluxfaults import Fault
 from tests.harness.lineparser import BadLineError, Point, Scalar, Series, parse, type_name
+from tests.harness.ports import free_port
 
 __all__ = ["Applied", "FakeFlux", "Fault", "Reply", "Version", "fault"]
 
@@ -72,7 +73,7 @@ class FakeFlux:
         self._types: dict[tuple[str, str, str], str] = {}
         self._mutex = threading.Lock()
         self._server: _Server | None = None
-        self._port = 0
+        self._port = free_port()
         self.start()
 
     @property

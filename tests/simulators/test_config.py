@@ -103,9 +103,7 @@ def test_faults_of_a_faults_file_are_told_with_their_lines(tmp_path: Path, plant
     ]
 
 
-def test_a_wrong_connection_has_no_beginning_and_everything_else_has_one(
-    tmp_path: Path, plant_file: PlantFile
-) -> None:
+def test_a_wrong_connection_has_no_beginning_and_everything_else_has_one(tmp_path: Path, plant_file: PlantFile) -> None:
     path = tmp_path / "faults.yaml"
     rows = ("ct, factor: 1.1, from: 1s", "ct", "reversed, for: 2s", "reset", "reversed")
     path.write_text("faults:\n" + "".join(f"  - {{target: m_grid, fault: {row}}}\n" for row in rows))

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -16,6 +15,7 @@ from simulators.messages import printed
 from simulators.mqtt import BrokerLink, Talker, sequence
 from simulators.plant import Plant
 from simulators.truth import TruthLog, read_lines
+from tests.harness.ports import free_port
 
 NOW = 1_795_230_000_000
 
@@ -55,12 +55,6 @@ def test_numbers_go_on_rising_after_a_restart(plant_file: PlantFile, plant: Plan
     section = talker(plant_file, plant, "n_tested").section
     before, after = sequence(section, NOW), sequence(section, NOW + 600_000)
     assert after - before == 600_000 // section.every
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_what_is_published_is_logged_first_and_arrives(
