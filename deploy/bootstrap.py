@@ -66,8 +66,9 @@ def main(argv: list[str]) -> int:
 
 
 def side_by_side(words: list[str]) -> list[str]:
-    """The everyday suite runs on two workers; what a user picked, and the long tests that watch the clock, on one."""
-    return [] if words or (os.cpu_count() or 1) < 2 else ["-n", "2", "--dist", "loadgroup"]
+    """The everyday suite runs on workers, one more than cores as many tests wait; picked and long tests run on one."""
+    cores = os.cpu_count() or 1
+    return [] if words or cores < 2 else ["-n", str(min(cores + 1, 5)), "--dist", "loadgroup"]
 
 
 def prepare(lock: Path) -> None:

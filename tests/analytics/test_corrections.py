@@ -267,7 +267,7 @@ def _bodies() -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
     return st.one_of(ranged, taken, swapped, times, turned, undone)
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.long)])
 def test_entries_and_readings_in_any_order_give_what_a_settling_from_scratch_gives(count: int):
     settings(max_examples=count, deadline=None)(given(st.data())(_any_order))()
 

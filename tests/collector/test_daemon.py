@@ -237,7 +237,7 @@ async def test_where_the_site_says_so_it_forwards_and_a_sink_that_hangs_does_not
 
 
 @needs_program("mosquitto")
-@pytest.mark.parametrize("version", ["3.1.1", "5"])
+@pytest.mark.parametrize("version", [pytest.param("3.1.1", marks=pytest.mark.long), "5"])
 def test_f3_killed_between_message_and_commit_nothing_is_lost_and_nothing_twice(tmp_path: Path, version: str) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()

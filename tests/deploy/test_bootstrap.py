@@ -104,7 +104,8 @@ def test_demo_installs_once_and_passes_every_further_word_on(house: Checkout) ->
 def test_test_runs_pytest_in_the_checkout_and_serves_demo_afterwards(house: Checkout) -> None:
     status, out, _ = house.run("test", "--long", "-k", "x")
     assert (status, answer(out)["args"]) == (0, ["--long", "-k", "x"])
-    workers = ["-n", "2", "--dist", "loadgroup"] if (os.cpu_count() or 1) > 1 else []
+    cores = os.cpu_count() or 1
+    workers = ["-n", str(min(cores + 1, 5)), "--dist", "loadgroup"] if cores > 1 else []
     assert answer(house.run("test")[1])["args"] == workers
     assert answer(out)["file"] == str(house.root / "pytest.py")
     assert "installing" not in house.run("demo")[1]
