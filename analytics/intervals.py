@@ -218,8 +218,8 @@ def _is_long(times: Int, long_after: Int) -> NDArray[np.bool_]:
 
 def _add_up(parts: Sequence[Intervals]) -> Intervals:
     """Segments on one axis; where two meet in one quarter their energies add and the quarter is flagged."""
-    if not parts:
-        return empty()
+    if len(parts) < 2:
+        return parts[0] if parts else empty()
     starts = np.unique(np.concatenate([part.start_ms for part in parts]))
     energy, placed = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     flags = np.zeros(len(starts), np.uint8)

@@ -8,14 +8,20 @@ import http.client
 import json
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
+
+from pydantic_core import from_json
 
 from metering.quantity import QUANTITIES, Kind, quantity
 from metering.reading import MICRO, Columns, Quality, Reading, SeriesKey
 from metering.store import Changes, StoreError
 from metering.store.columns import empty, merge
 from metering.store.summary import Summaries, Summary, joined
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Rows = list[list[Any]]  # [time_ms, value, quality or None], oldest first
 
@@ -111,7 +117,7 @@ class InfluxSource:
         form = {"db": self._bucket, "epoch": "ms", "q": "; ".join(statements), "params": json.dumps(params)}
         status, body = self._post(urlencode(form).encode())
         try:
-            found = json.loads(body)
+            found = from_json(body)
         except ValueError:
             found = {}
         results = found.get("results")
@@ -170,9 +176,17 @@ def _columns(key: SeriesKey, rows: Rows) -> Columns:
 
     if not rows:
         return empty(key)
-    times, values, grades = zip(*rows, strict=True)
-    real = np.array(values, np.float64)  # None becomes NaN
+    real = np.array([row[1] for row in rows], np.float64)  # None becomes NaN
     here = ~np.isnan(real)
     value = real[here] if quantity(key[1]).kind is Kind.GAUGE else np.rint(real[here] * MICRO).astype(np.int64)
-    quality = np.nan_to_num(np.array(grades, np.float64)).astype(np.uint8)
-    return Columns(np.array(times, np.int64)[here], value, quality[here])
+    times = np.fromiter([row[0] for row in rows], np.int64, len(rows))
+    return Columns(times[here], value, _qualities([row[2] for row in rows])[here])
+
+
+def _qualities(grades: list[int | None]) -> "NDArray[np.uint8]":
+    """One Quality a row; nearly always there is none, which means good."""
+    import numpy as np
+
+    if grades.count(None) == len(grades):
+        return np.zeros(len(grades), np.uint8)
+    return np.nan_to_num(np.array(grades, np.float64)).astype(np.uint8)
