@@ -1,15 +1,14 @@
 """data/factors/*.yaml, gwp.yaml and regions.yaml -> a FactorTable; every fault of every file at once, with its line."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from analytics.factor_checks import wrong_checks, wrong_units
 from analytics.factors import EmissionFactor, FactorTable, Gas, Method, Parameter
 from analytics.fuels import Gwp, table_factors
 from analytics.regions import Region, RegionTable
@@ -20,6 +19,7 @@ from metering.sitefile import DeclaredFactor
 
 DATA = Path(__file__).parent / "data"
 Report = Literal["AR4", "AR5", "AR6"]
+OWN_REGION = "SITE"
 T = TypeVar("T", bound=Strict)
 
 
@@ -114,30 +114,32 @@ class RegionRow(Strict):
 
 
 def load_table(
-    data: Path = DATA, *, gwp: Report = "AR6", declared: Iterable[EmissionFactor] = (), more: Iterable[Path] = ()
-) -> FactorTable:
+    data: Path = DATA, *, gwp: Report = "AR6", declared: Iterable[EmissionFactor] = (), more: Iterable[Path] = (),
+    own: Iterable[Path] = (),
+) -> FactorTable:  # fmt: skip
     """The factors of a data directory with one set of GWPs, and the site's declared ones; ConfigError otherwise.
 
-    `more` are further dated files, such as one not yet in the directory.
+    `more` are further dated files, such as one not yet in the directory; `own` are files of the site itself.
     """
     regions, gwps = load_regions(data / "regions.yaml"), load_gwps(data / "gwp.yaml")
-    rows = load_rows([*sorted((data / "factors").glob("*.yaml")), *more], regions)
+    rows = load_rows([*sorted((data / "factors").glob("*.yaml")), *more], regions, own)
     return FactorTable((*table_factors(rows, gwps, gwp), *declared), regions, rows)
 
 
-def load_rows(files: Iterable[Path], regions: RegionTable) -> tuple[Parameter, ...]:
+def load_rows(files: Iterable[Path], regions: RegionTable, own: Iterable[Path] = ()) -> tuple[Parameter, ...]:
     """The printed numbers of several factor files; rows without a value, or answered anew by a later document, go."""
+    mine = tuple(own)
     faults: list[Fault] = []
     placed: list[tuple[Parameter, Fault]] = []
     supersedes: dict[str, str] = {}
-    for file in files:
+    for file in (*files, *mine):
         try:
-            placed += _placed(file, regions, faults, supersedes)
+            placed += _placed(file, regions, faults, supersedes, own=file in mine)
         except ConfigError as error:
             faults += error.faults
     faults += _overlaps(placed, supersedes)
-    faults += _wrong_units(placed)
-    faults += _wrong_checks([row for row, _ in placed], {row.id: where for row, where in placed})
+    faults += wrong_units(placed)
+    faults += wrong_checks([row for row, _ in placed], {row.id: where for row, where in placed})
     if faults:
         raise ConfigError(faults)
     return in_effect((row for row, _ in placed), supersedes)
@@ -168,27 +170,44 @@ def declared_factors(rows: Iterable[DeclaredFactor]) -> tuple[EmissionFactor, ..
 
 def _declared(row: DeclaredFactor) -> EmissionFactor:
     parameter = Parameter(
-        row.id, row.activity, "factor", "SITE", row.valid_from.year, format(row.value, "f"), row.unit, Gas(row.gas),
+        row.id, row.activity, "factor", OWN_REGION, row.valid_from.year, format(row.value, "f"), row.unit, Gas(row.gas),
         Method(row.method), Status.DECLARED, row.document, row.document, row.page,
     )  # fmt: skip
     return EmissionFactor.of(parameter, last_year=row.valid_to.year if row.valid_to else None)
 
 
 def _placed(
-    file: Path, regions: RegionTable, faults: list[Fault], supersedes: dict[str, str]
+    file: Path, regions: RegionTable, faults: list[Fault], supersedes: dict[str, str], *, own: bool = False
 ) -> Iterator[tuple[Parameter, Fault]]:
     document = read(file)
     sheet = validate(document, Sheet)
+    if own:
+        sheet = sheet.model_copy(update={"defaults": {"region": OWN_REGION, "status": "declared", **sheet.defaults}})
     if sheet.supersedes:
         supersedes[sheet.document] = sheet.supersedes
     for index, row in merged(document, sheet, FactorRow, faults):
         where = document.fault(("rows", index), "")
-        if row.region not in regions.regions:
+        if own:
+            faults += _unsourced(document, index, sheet, row)
+        if row.region not in regions.regions and not (own and row.region == OWN_REGION):
             faults.append(
                 document.fault(("rows", index, "region"), f"unknown region {row.region!r}", "see regions.yaml")
             )
         if row.value is not None:
             yield _parameter(sheet, row, row.value), where
+
+
+def _unsourced(document: Document, index: int, sheet: Sheet, row: FactorRow) -> Iterator[Fault]:
+    """A row of the site's own is declared, unless it says where it was read and for which region it was printed."""
+    if row.status is Status.DECLARED:
+        return
+    if not (row.page or row.url or sheet.url):
+        mend = "give page: or url:, or leave status: out, then it is declared"
+        said = f"status {row.status.value!r} without a page or an address where it was read"
+        yield document.fault(("rows", index, "status"), said, mend)
+    if row.region == OWN_REGION:
+        mend = "give region:, as in regions.yaml"
+        yield document.fault(("rows", index, "region"), "a published row is for a region", mend)
 
 
 def _parameter(sheet: Sheet, row: FactorRow, value: str) -> Parameter:
@@ -250,41 +269,3 @@ def _overlaps(placed: Iterable[tuple[Parameter, Fault]], supersedes: Mapping[str
 
 def _in_turn(one: str, other: str, supersedes: Mapping[str, str]) -> bool:
     return follows(one, other, supersedes) or follows(other, one, supersedes)
-
-
-# What a fuel's parameters are multiplied in; TJ/Gg is GJ/t. 389.31 GJ/1e4Nm3 read as TJ, or 15.3 tC/TJ read as tC/GJ,
-# would be wrong by a thousand and look like a number.
-_UNITS = {
-    "ncv": re.compile(r"GJ/.+|TJ/Gg"), "carbon_content": re.compile(r"tC/GJ"), "oxidation": re.compile("ratio"),
-    "co2_per_energy": re.compile(r"kgCO2/TJ"), "ch4_per_energy": re.compile(r"kgCH4/TJ"),
-    "n2o_per_energy": re.compile(r"kgN2O/TJ"),
-}  # fmt: skip
-
-
-def _wrong_units(placed: Iterable[tuple[Parameter, Fault]]) -> Iterator[Fault]:
-    """Parameters in a unit that the formula does not multiply."""
-    for row, where in placed:
-        wanted = _UNITS.get(row.param)
-        if wanted is not None and not wanted.fullmatch(row.unit):
-            units = wanted.pattern.replace(".+", "unit").replace("|", " or ")
-            mend = f"convert it: {row.param} is multiplied in {units}"
-            yield Fault(where.file, where.line, f"{row.id}: {row.param} in {row.unit}", mend)
-        if row.param == "oxidation" and not 0 <= row.exact <= 1:
-            yield Fault(where.file, where.line, f"{row.id}: oxidation {row.printed}", "a share between 0 and 1")
-
-
-def _wrong_checks(rows: list[Parameter], where: Mapping[str, Fault]) -> Iterator[Fault]:
-    """A `derived_ef` that its own parameters do not give, to its last printed digit."""
-    made = {f.id: f for f in table_factors(rows, (), "AR6") if f.formula}
-    for row in rows:
-        factor = made.get(f"{row.document}/{row.activity}")
-        if row.param != "derived_ef" or factor is None:
-            continue
-        digits = len(row.printed.partition(".")[2])
-        if abs(factor.exact - row.exact) > Fraction(1, 2 * 10**digits):
-            at = where[row.id]
-            yield Fault(
-                at.file,
-                at.line,
-                f"{row.id}: {row.printed} but its parameters give {float(factor.exact):.{digits + 2}f}",
-            )

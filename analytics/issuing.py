@@ -26,6 +26,7 @@ readings/P/Q.csv.gz     register readings of point P, quantity Q: time [ms since
                         quality (0 good, 1 substituted, 2 questionable, 3 invalid); for amounts the end of their span
 registers.json          what is known of each register: device, profile, serial number, step, CT ratio, from when
 entries.json            what people entered, with who, why and when
+own/                    the site's own factor files
 data/                   factors, global warming potentials, regions and criteria, each row with document and page
 manifest.json           the SHA-256 of every member; manifest.sha256 is that of the manifest
 
@@ -49,10 +50,12 @@ def issue(service: FactoryService, period: str, report: Mapping[str, bytes] | No
     texts = {f"issued/{name}": fingerprint.canonical(body) for name, body in issued.items()}
     for one in closings(service.results, label):
         texts[f"issued/closing-{one['number']}.json"] = fingerprint.canonical(one)
+    own = service.config.file.factor_files
     members = {
         **readings_members(recorder), **dict(_files(DATA)), **texts,
         **{f"report/{name}": data for name, data in (report or {}).items()}, "README.txt": README.encode(),
         "site.yaml": service.config.path.read_bytes(),
+        **{f"own/{name}": (service.config.path.parent / name).read_bytes() for name in own},
     }  # fmt: skip
     about = {"site": fresh.config.site.id, "period": label, "as_of_ms": at_ms, "code": fingerprint.code()}
     return pack(members, about)

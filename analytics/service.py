@@ -16,7 +16,7 @@ from analytics.criteria_files import load_editions, load_uncertainty
 from analytics.curves import curves_document, period_body
 from analytics.documents import balance_document, indicator_document
 from analytics.entered import entries_document, with_entries
-from analytics.factor_files import DATA, declared_factors, load_table
+from analytics.factor_files import DATA
 from analytics.factors import FactorTable
 from analytics.flows import flows, settled_until
 from analytics.holdings import ledger_document
@@ -34,7 +34,7 @@ from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.selftest import Function, selftest, selftest_document
 from analytics.settlement import Books, is_settled
-from analytics.site_settings import Declared, own_names, settings_of
+from analytics.site_settings import Declared, own_names, settings_of, site_table
 from analytics.site_times import calendar_of, wall_clock
 from analytics.site_tree import tree_of
 from analytics.standards import Standard, in_force
@@ -65,7 +65,7 @@ class FactoryService:
         self.results = results or ResultsReader(config.store_dir)
         self.days = calendar_of(config)
         self.books = Books(self.source, self.results, self.days)
-        self.table: FactorTable = load_table(data, gwp=config.file.gwp, declared=declared_factors(config.file.factors))
+        self.table: FactorTable = site_table(config, data)
         self.limits = load_uncertainty(data / "uncertainty.yaml")
         self.editions = load_editions(data)
         self.assets, self.recorder = load_assets(data), Recorder(self.table, config.zone)

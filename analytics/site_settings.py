@@ -1,13 +1,15 @@
 """What a site decides about its balance: its file, and what the ledger and the records in force bring to a period."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from analytics.activity_files import recorded_of
 from analytics.balance import Settings
 from analytics.corrections import Entered
+from analytics.factor_files import DATA, declared_factors, load_table
 from analytics.factors import FactorTable
 from analytics.holdings import attributes_sold, credits_of, instruments_of, rejected_of
 from analytics.ledger import Asset, read_ledger
@@ -54,6 +56,12 @@ def shares(start_ms: int, end_ms: int, zone: ZoneInfo) -> Mapping[int, Fraction]
         number: Fraction(max(0, min(end_ms, one.end_ms) - max(start_ms, one.start_ms)), one.end_ms - one.start_ms)
         for number, one in spans.items()
     }
+
+
+def site_table(config: SiteConfig, data: Path = DATA, more: Iterable[Path] = ()) -> FactorTable:
+    """The factors at a site: the shipped documents, its own files, and what it declares; ConfigError otherwise."""
+    declared, own = declared_factors(config.file.factors), config.factor_files
+    return load_table(data, gwp=config.file.gwp, declared=declared, more=more, own=own)
 
 
 def own_names(config: SiteConfig) -> frozenset[str]:

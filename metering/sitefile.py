@@ -165,6 +165,9 @@ class Point(Strict):
         )  # fmt: skip
 
 
+OwnFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*){0,2}\.yaml$")]
+
+
 class DeclaredFactor(Strict):
     """An emission factor the site itself declares (status `declared`)."""
 
@@ -200,6 +203,7 @@ class SiteFile(Strict):
     points: tuple[Point, ...] = ()
     imports: tuple[ImportSection, ...] = ()
     factors: tuple[DeclaredFactor, ...] = ()
+    factor_files: tuple[OwnFile, ...] = ()  # dated factor files of the site's own, below the folder of this file
     remainder: Literal["excluding_market_traded_non_fossil", "average"] = "excluding_market_traded_non_fossil"
     gwp: Literal["AR4", "AR5", "AR6"] = "AR6"  # one report for the whole inventory
     export_treatment: Literal["none", "cn_subtract"] = "none"  # shown beside the totals, never inside them
@@ -239,6 +243,11 @@ class SiteConfig:
     def store_dir(self) -> Path:
         """The store's directory; ZCF_STORE overrides the file."""
         return Path(os.environ.get("ZCF_STORE") or self.path.parent / self.file.store.path)
+
+    @property
+    def factor_files(self) -> tuple[Path, ...]:
+        """The site's own factor files."""
+        return tuple(self.path.parent / name for name in self.file.factor_files)
 
     def points_of(self, device_id: str) -> tuple[MeteringPoint, ...]:
         """The metering points one device serves."""

@@ -6,11 +6,11 @@ from typing import Any
 
 from analytics.activity_files import body_of
 from analytics.activity_rows import ActivityFile
-from analytics.factor_files import load_table
 from analytics.market import QUALITY_CRITERIA
 from analytics.order_files import KIND as ORDER
 from analytics.order_files import OrderRow
 from analytics.recorder import Recorder
+from analytics.site_settings import site_table
 from metering.period import from_ms, month, year
 from metering.reading import MICRO
 from metering.sitefile import SiteConfig
@@ -45,7 +45,7 @@ def enter_books(config: SiteConfig, from_day_ms: int, now_ms: int) -> int:
 
 def _entries(config: SiteConfig, from_day_ms: int, now_ms: int) -> Iterator[Entry]:
     first, last = (from_ms(ms).astimezone(config.zone).date() for ms in (from_day_ms, now_ms))
-    recorder = Recorder(load_table(gwp=config.file.gwp), config.zone)
+    recorder = Recorder(site_table(config), config.zone)
     month_of = _last_month(last)
     span = {"from": month_of.isoformat(), "to": _end_of(month_of).isoformat()}
     head = {**span, "tier": "invoice", "document": "SIM books"}

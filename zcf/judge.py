@@ -17,7 +17,7 @@ from metering.store.results import ResultsReader
 from simulators.config import load_plant
 from simulators.faultfile import load_faults
 from simulators.faults import CONNECTED
-from zcf.judging.carbon import Carbon, factor_rows, judge_carbon
+from zcf.judging.carbon import Carbon, factor_rows, judge_carbon, own_rows
 from zcf.judging.energy import Collected, Collector, Energies, judge_energy
 from zcf.judging.messages import Messages, Span, count_messages
 from zcf.judging.ticks import POLLED, Ticks, count_ticks
@@ -81,7 +81,7 @@ def judge(home: Path, balances: Sequence[Mapping[str, Any]] = (), outages: Seque
     energies = judge_energy(collected.tracks, results, entries, events)
     carbon, rows = Carbon(), factor_rows() if balances else {}
     declared: dict[str, Mapping[str, Any]] = {f.id: {"value": f.value} for f in config.file.factors}
-    declared |= instruments(entries)
+    declared |= {**instruments(entries), **own_rows(config.factor_files)}
     for document in balances:
         carbon.join(judge_carbon(document, collected.tracks, rows, declared))
     return Findings(

@@ -110,8 +110,8 @@ def recomputed(bundle: Bundle) -> dict[str, Document]:
     """The issued documents computed again: readings -> segments -> intervals -> flows -> balance -> totals."""
     with tempfile.TemporaryDirectory(prefix="zcf-verify-") as folder:
         for name in bundle.members:
-            if name == "site.yaml" or name.startswith("data/"):
-                path = Path(folder) / name
+            if name == "site.yaml" or name.startswith(("data/", "own/")):
+                path = Path(folder) / name.removeprefix("own/")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(bundle.members[name])
         config = load_site(Path(folder) / "site.yaml")

@@ -17,13 +17,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of
 def check(site: SiteFile, as_json: AsJson = False) -> None:
     """Check a site file and everything it names: every fault at once with file:line, and the load of each link."""
     from analytics.declarations import check_declared
-    from analytics.factor_files import declared_factors, load_table
+    from analytics.site_settings import site_table
     from metering.sitefile import load_site
     from zcf.check import flash_bytes, loads, refuse_overload, refuse_two_paths
 
     config = load_site(site)
     found = loads(config)
-    load_table(declared=declared_factors(config.file.factors))
+    site_table(config)
     check_declared(config)
     refuse_two_paths(config)
     refuse_overload(config, found)

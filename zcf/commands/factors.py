@@ -36,12 +36,11 @@ def _documents(site: Path) -> dict[str, Any]:
 
 def _impact(site: Path, file: Path) -> dict[str, Any]:
     from analytics.closing import INDEX, closings
-    from analytics.factor_files import declared_factors, load_table
+    from analytics.site_settings import site_table
     from analytics.supersession import Impact
 
     service = _service(site)
-    site_file = service.config.file
-    new = load_table(gwp=site_file.gwp, declared=declared_factors(site_file.factors), more=[file])
+    new = site_table(service.config, more=[file])
     impact = Impact(service.table, new, service.settings)
     months = sorted(service.results.mark(INDEX) or {})
     told = [impact.closing(found[-1]) for month in months if (found := closings(service.results, month))]

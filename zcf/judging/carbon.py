@@ -1,6 +1,6 @@
 """Every line of the printed balance again: the register differences x the rows of the factor files, in decimals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -62,8 +62,13 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 def factor_rows(folder: Path = DATA) -> dict[str, Mapping[str, Any]]:
     """Every row of the factor files by id, and the warming potentials as `gwp-REPORT-GAS`."""
+    return own_rows([*sorted((folder / "factors").glob("*.yaml")), folder / "gwp.yaml"])
+
+
+def own_rows(files: Iterable[Path]) -> dict[str, Mapping[str, Any]]:
+    """The rows of some factor files by id, with their defaults."""
     found: dict[str, Mapping[str, Any]] = {}
-    for path in [*sorted((folder / "factors").glob("*.yaml")), folder / "gwp.yaml"]:
+    for path in files:
         document = YAML(typ="safe", pure=True).load(path)
         for row in document["rows"]:
             whole = {**document.get("defaults", {}), **row}
