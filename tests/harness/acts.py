@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from tests.harness.fluxfaults import Fault
-from tests.harness.plan import SERIAL
+from tests.harness.plan import QUOTA, SERIAL
 from tests.harness.record import now_ms
 from tests.harness.stage import Stage
 
@@ -272,3 +272,9 @@ async def resets(stage: Stage, rnd: random.Random) -> None:
 async def calm(stage: Stage, rnd: random.Random) -> None:
     """Nothing happens: what is good must be told from what is not."""
     await asyncio.sleep(13)
+
+
+async def filling(stage: Stage, rnd: random.Random) -> None:
+    """K2: readings go on until the store has passed its quota, or somebody has made room in it."""
+    await asyncio.sleep(8)
+    await until(lambda: not 0.9 * QUOTA < stage.witness.used <= QUOTA, SELDOM_S)

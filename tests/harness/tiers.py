@@ -78,7 +78,7 @@ MUTANTS: dict[str, tuple[tuple[Act, ...], tuple[str, ...]]] = {
     "retained_counts": ((acts.restart,), ("I3",)),
     "no_gap_on_restart": ((acts.restart,), ("I1",)),
     "ack_before_commit": ((acts.stop_and_kill,), ("I6",)),
-    "trim_only_when_full": ((acts.calm,), ("I10",)),
+    "trim_only_when_full": ((acts.filling,), ("I10",)),
     "reset_counts_from_zero": ((acts.resets,), ("I5",)),
 }
 # The product as it is goes through the same acts and must come out green, else the colour of a mutant says nothing.
