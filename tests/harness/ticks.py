@@ -201,23 +201,24 @@ def _healings(found: Evidence) -> list[tuple[str, list[str], float]]:
 
 
 def _fresh(found: Evidence, check: Check) -> None:
-    """Live values reach the database within 5 s (99 of 100) while nothing is wrong with it or on the way."""
+    """Live values reach the database within 5 s (99 of 100) while nothing is wrong; on a busy computer within 20 s."""
     sink, samples = found.lines("sink"), found.lines("sample")
     troubles = [(f["start"], f["end"] + (62_000 if f["kind"] == "pause" else 30_000))
                 for f in found.faults if f["kind"] in {"sink", "pause", "full", "eio", "frozen", "rolled"}]  # fmt: skip
     troubles += [(a, b + 10_000) for a, b in found.downs]
     troubles.append((0, found.lines("life")[0]["t"] + 10_000))
     moved = [line["t"] for line in found.lines("clock")]
-    ages, held_up = list[float](), 0
+    ages: dict[bool, list[float]] = {False: [], True: []}  # whether this computer stood still, or kept us waiting
     for before, after in pairwise(samples):
         calm = not any(a <= after["t"] and before["t"] - 6_000 <= b for a, b in troubles)
         if calm and not (moved and moved[0] - 5_000 < after["t"] < moved[-1] + 30_000):
-            live = [line for line in sink[before["applied"] : after["applied"]] if line["p"] != "p_old"]
-            starved = found.stalled(before["t"] - 6_000, after["t"])
-            held_up += starved * len(live)
-            ages += [after["t"] - line["t"] / 1e6 for line in live if not starved]
-    check.need(ages or held_up, "live values never arrived in calm")
-    ages.sort()
-    p99 = ages[int(0.99 * len(ages))] if ages else 0.0
-    check.note = f"{len(ages)} values arrived in calm, p99 {p99:.0f} ms; {held_up} while this computer stood still"
-    check.need(p99 <= 5_000, f"live values are late: {check.note}")
+            live = (line for line in sink[before["applied"] : after["applied"]] if line["p"] != "p_old")
+            held_up = found.stalled(before["t"] - 6_000, after["t"])
+            ages[held_up] += [after["t"] - line["t"] / 1e6 for line in live]
+    check.need(any(ages.values()), "live values never arrived in calm")
+    told = []
+    for held_up, limit in ((False, 5_000), (True, 20_000)):
+        p99 = sorted(ages[held_up])[int(0.99 * len(ages[held_up]))] if ages[held_up] else 0.0
+        told.append(f"{len(ages[held_up])} values, p99 {p99:.0f} ms{' on a busy computer' * held_up}")
+        check.need(p99 <= limit, f"live values are late: {told[-1]}")
+    check.note = f"arrived in calm: {'; '.join(told)}"
