@@ -1,6 +1,5 @@
 """The analytics of one site: read the store, settle, account and judge; answers as JSON-ready documents."""
 
-import threading
 from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
@@ -25,6 +24,7 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.live import live_document
 from analytics.matching_uncertainty import matching_of
+from analytics.memory import Memory
 from analytics.order_files import orders_of
 from analytics.position_book import position_of
 from analytics.progress import progress
@@ -72,11 +72,8 @@ class FactoryService:
         self.settings = settings_of(config, self.table)
         self.alerts_looked_ms: int | None = None  # set by the loop that watches
         self.receivers_failing: Mapping[str, str] = {}  # set by the thread that sends
-        self._lock = threading.Lock()
         self._infos: tuple[int, dict[SeriesKey, list[SeriesInfo]]] = (0, {})
-        self._accounts: dict[str, tuple[object, Account]] = {}
-        self._tested: tuple[int, tuple[Function, ...]] | None = None
-        self._turns: dict[str, threading.Lock] = {}
+        self._memory = Memory()
 
     @property
     def standards(self) -> Mapping[str, Standard]:
@@ -88,7 +85,7 @@ class FactoryService:
         other = copy(self)
         other.source, other.results, other.clock = source, results, clock
         other.books = Books(source, results, self.days)
-        other._infos, other._accounts, other._turns, other._tested = (0, {}), {}, {}, None  # noqa: SLF001 - its own kind
+        other._infos, other._memory = (0, {}), Memory()  # noqa: SLF001 - its own kind
         return other
 
     def period(self, text: str) -> Period:
@@ -105,9 +102,16 @@ class FactoryService:
     def account(self, text: str) -> Account:
         """Flows and balance of a period, up to now; computed again only when readings have come."""
         period = self.period(text)
-        entries = len(self.source.entries.entries())
-        state = (self.results.mark("settled"), self._quarter(), entries)
-        return self._kept(period.label, state, lambda: self._account(period))
+        return self._memory.of(("account", period.label), self._state(text), lambda: self._account(period))
+
+    def _document(self, name: str, text: str, make: Callable[[], Document]) -> Document:
+        """A document over a period, computed again only when readings or entries have come."""
+        return self._memory.of((name, self.period(text).label), self._state(text), make)
+
+    def _state(self, period: str | None) -> object:
+        """What everything over a period follows from; over the last twelve months a new one each quarter is enough."""
+        judged = (self._quarter(), len(self.source.entries.entries()))
+        return judged if period is None else (self.results.mark("settled"), *judged)
 
     def ledger(self) -> Ledger:
         """What is held and retired, as far as the entries go."""
@@ -129,15 +133,6 @@ class FactoryService:
     def _quarter(self) -> int:
         return self.clock() // QUARTER_MS
 
-    def _kept(self, name: str, state: object, make: Callable[[], Account]) -> Account:
-        with self._lock:
-            turn = self._turns.setdefault(name, threading.Lock())
-        with turn:  # whoever asks for the same meanwhile waits for it instead of computing it once more
-            found = self._accounts.get(name)
-            if found is None or found[0] != state:
-                found = self._accounts[name] = (state, make())
-        return found[1]
-
     def _account(self, period: Period) -> Account:
         site = self.config.site
         end_ms = max(period.start_ms, min(period.end_ms, (self._quarter() + 1) * QUARTER_MS))
@@ -150,8 +145,7 @@ class FactoryService:
 
     def scored(self, text: str | None = None) -> Account:
         """The account a scorecard is made of: a period, else the last twelve months as far as they are known."""
-        state = (self._quarter(), len(self.source.entries.entries()))
-        return self.account(text) if text else self._kept("", state, self._recent)
+        return self.account(text) if text else self._memory.of("scored", self._state(None), self._recent)
 
     def _recent(self) -> Account:
         end_ms = (self._quarter() + 1) * QUARTER_MS
@@ -196,6 +190,9 @@ class FactoryService:
 
     def balance(self, period: str) -> Document:
         """Energy and carbon of a period, line by line, location- and market-based."""
+        return self._document("balance", period, lambda: self._balance(period))
+
+    def _balance(self, period: str) -> Document:
         found = self.account(period)
         until, end = found.settled_until_ms, found.balance.end_ms
         head = {"site": self.config.site.id, "period": period_body(found.period)}
@@ -230,6 +227,9 @@ class FactoryService:
 
     def tree(self, period: str) -> Document:
         """The meter tree of a period: residuals, the most likely wrong meter, the Sankey, costs, idle energy."""
+        return self._document("tree", period, lambda: self._tree(period))
+
+    def _tree(self, period: str) -> Document:
         found = self.account(period)
         until, end = found.settled_until_ms, found.balance.end_ms
         head = {"site": self.config.site.id, "period": period_body(found.period), "settled_until_ms": until}
@@ -240,11 +240,12 @@ class FactoryService:
         boundary: str | None = None,
     ) -> Document:  # fmt: skip
         """The verdicts of one standard, the site's first when none is named; LookupError for an unknown one."""
-        return scores.score(self, standard, period, edition, boundary)
+        asked = (standard, period, edition, boundary)
+        return self._memory.of(("score", *asked), self._state(period), lambda: scores.score(self, *asked))
 
     def claims(self, period: str | None = None) -> Document:
         """Which labels are earned, and what each of the others lacks."""
-        return scores.claimed(self, period)
+        return self._memory.of(("claims", period), self._state(period), lambda: scores.claimed(self, period))
 
     def targets(self, year: int | None = None) -> Document:
         """The months of a year against each target, and the renewable share of the fiscal year."""
@@ -252,9 +253,7 @@ class FactoryService:
 
     def tested(self) -> tuple[Function, ...]:
         """The 13 functions of the energy-carbon centre, tried on this site; at most once a quarter-hour."""
-        if self._tested is None or self._tested[0] != self._quarter():
-            self._tested = (self._quarter(), selftest(self))
-        return self._tested[1]
+        return self._memory.of("selftest", self._quarter(), lambda: selftest(self))
 
     def selftest(self) -> Document:
         """The 13 functions: which gives its answer from this site's data, and what the others lack."""
