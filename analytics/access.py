@@ -37,7 +37,7 @@ class Caller:
 
 LOCAL: Final = Caller("this machine", Role.VIEWER)
 
-PUBLIC: Final = frozenset({("GET", "/healthz"), ("POST", "/api/v1/session")})
+PUBLIC: Final = frozenset({("GET", "/healthz"), ("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")})
 _VIEWS = (
     "site", "live", "balance", "energy", "tree", "score", "quality", "alerts", "stream", "openapi.json", "entries",
     "whoami", "matching", "indicators", "claims", "targets", "selftest", "ledger", "position",

@@ -17,12 +17,12 @@ from starlette.middleware.gzip import GZipMiddleware
 from analytics.api_books import books
 from analytics.api_judgements import judgements
 from analytics.api_period import InPeriod
-from analytics.api_writes import add_writing
+from analytics.api_writes import add_writing, whoami
 from analytics.audit import Audit, AuditError
 from analytics.guard import Guard
 from analytics.refusals import FORMS, REFUSALS, SECURITY, RefusedError, SecureHeaders, install, problem
 from analytics.server import serve
-from analytics.shapes import SHAPES
+from analytics.shapes import told_as
 from analytics.stream import Live
 from analytics.tokens import TokenBook
 from metering import period as calendar
@@ -99,16 +99,12 @@ Asked = Annotated[Service, Depends(_service)]
 
 def _add_routes(app: FastAPI) -> None:
     """Straight into the application: the guard must see every route, and an included router hides its own."""
-    for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts):
-        shape = SHAPES.get(view.__name__)
-        told: dict[int | str, Any] = {200: {"model": shape}} if shape else {}
-        app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"], responses=told)
+    for view in (site, live, balance, energy, tree, matching, indicators, score, quality, alerts, whoami):
+        app.add_api_route(f"/api/v1/{view.__name__}", view, methods=["GET"], responses=told_as(view.__name__))
     for route in (*judgements.routes, *books.routes):
         if isinstance(route, APIRoute):
-            shape = SHAPES.get(route.name)
-            told = {200: {"model": shape}} if shape else {}
             methods = sorted(route.methods or ())
-            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=methods, responses=told)
+            app.add_api_route(f"/api/v1{route.path}", route.endpoint, methods=methods, responses=told_as(route.name))
     app.add_api_route("/api/v1/stream", stream, methods=["GET"], response_class=StreamingResponse)
 
 

@@ -11,6 +11,7 @@ from analytics.audit import Audit
 from analytics.drafting import WrongEntryError
 from analytics.entering import acknowledged, corrected, enter, revoked, silenced
 from analytics.guard import COOKIE, Guard
+from analytics.shapes import EntryShape, told_as
 from analytics.tokens import TokenBook
 from metering.sitefile import SiteConfig
 from metering.store.entries import EntriesReader, Entry
@@ -160,6 +161,12 @@ def session(request: Request, body: Session, response: Response) -> Document:
     return {"name": caller.name, "role": caller.role.value, "token": caller.token}
 
 
+def leave(response: Response) -> Document:
+    """Log the page out: the cookie is taken away; the token itself stays valid until it is revoked."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return {}
+
+
 def tokens(request: Request) -> Document:
     """Every token, without what would open anything."""
     book = cast("TokenBook", request.app.state.book)
@@ -181,10 +188,12 @@ def audit(request: Request) -> Document:
 
 def add_writing(app: FastAPI) -> None:
     """Everything that needs more than reading."""
-    for path, view in (("entries", entries), ("whoami", whoami), ("tokens", tokens), ("audit", audit)):
-        app.add_api_route(f"/api/v1/{path}", view, methods=["GET"])
+    for path, view in (("entries", entries), ("tokens", tokens), ("audit", audit)):
+        app.add_api_route(f"/api/v1/{path}", view, methods=["GET"], responses=told_as(path))
     writes: dict[str, Any] = {"entries": correct, "alerts/acknowledge": acknowledge, "alerts/silence": silence,
                               "tokens/revoke": revoke}  # fmt: skip
     for path, write in writes.items():
-        app.add_api_route(f"/api/v1/{path}", write, methods=["POST"], status_code=HTTPStatus.CREATED)
-    app.add_api_route("/api/v1/session", session, methods=["POST"])
+        told: dict[int | str, Any] = {HTTPStatus.CREATED.value: {"model": EntryShape}}
+        app.add_api_route(f"/api/v1/{path}", write, methods=["POST"], status_code=HTTPStatus.CREATED, responses=told)
+    app.add_api_route("/api/v1/session", session, methods=["POST"], responses=told_as("whoami"))
+    app.add_api_route("/api/v1/session", leave, methods=["DELETE"])

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from analytics.access import LOCAL, PUBLIC, RULES, Caller
 from analytics.throttle import BY_ADDRESS, BY_TOKEN, Buckets, Failures
 
-MOST_BODY = 1_000_000
+MOST_BODY, MOST_HEAD = 1_000_000, 16_384
 COOKIE = "zcf_session"
 ELSEWHERE = "the documents are listed in /api/v1/openapi.json, the page is at /"
 _SECRETS = frozenset({"token", "access_token", "api_key", "apikey", "auth", "authorization", "password", "secret"})
@@ -72,6 +72,10 @@ class Guard:
             await answer(scope, receive, send)
 
     def _judge(self, scope: Scope) -> None:
+        if {b"transfer-encoding", b"content-length"} <= {name for name, _ in scope["headers"]}:  # RFC 9112, 6.1
+            raise Refusal(400, "a length and chunks in one request", "send one of them", {"connection": "close"})
+        if _head_of(scope) > MOST_HEAD:  # the server's own limit is of heads that come in parts
+            raise Refusal(431, "the head of the request is larger than 16 kB", "send less", {"connection": "close"})
         named = {name.lower() for name, _ in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)}
         if named & _SECRETS:
             raise Refusal(
@@ -147,6 +151,12 @@ def _place(scope: Scope) -> tuple[str, str] | None:
     if scope["path"].lower().startswith("/api"):
         raise Refusal(404, "Not Found", ELSEWHERE)
     return None
+
+
+def _head_of(scope: Scope) -> int:
+    """About how large the head of a request was [bytes]."""
+    headers = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return len(scope.get("raw_path") or b"") + len(scope["query_string"]) + headers
 
 
 def _address(scope: Scope) -> str:

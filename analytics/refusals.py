@@ -23,7 +23,7 @@ _PROBLEM: Final[Document] = {
 }  # fmt: skip
 REFUSALS: Final[dict[int | str, Document]] = {
     status: {"description": HTTPStatus(status).phrase, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-    for status in (400, 401, 403, 404, 405, 413, 422, 429, 500, 503)
+    for status in (400, 401, 403, 404, 405, 413, 422, 429, 431, 500, 503)
 }
 HSTS = "max-age=31536000"
 FORMS = ("2026", "2026-10", "2026-10-03", "FY2026", "2026-10-01..2026-10-15")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from analytics.stream import Live
 
-HEAD_S = 10.0  # for the head of the first request [s]
+HEAD_S, BODY_S = 10.0, 30.0  # for the head of a request, and for the rest of it [s]
+MOST_BY_ADDRESS = 20  # connections
+AT_HOME = frozenset({"127.0.0.1", "::1"})  # the machine itself, and a proxy there with all of its readers
 Ready = Callable[[str, Callable[[], None]], None]
 
 
@@ -35,26 +38,46 @@ class _Server(uvicorn.Server):
 
 
 class _Timed(H11Protocol):
-    """Hangs up on whoever takes longer than ten seconds to say what they want (slowloris)."""
+    """Hangs up on whoever takes too long to say what they want (slowloris), and on a crowd from one address."""
+
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(HEAD_S, self._too_slow)
+        self._allow(HEAD_S)
+        if self._crowds():
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None:  # the head of a later request on the same connection
+            self._allow(HEAD_S)
+        super().data_received(data)
 
     def handle_events(self) -> None:
+        before: object = self.cycle
         super().handle_events()
-        cycle: object = self.cycle
-        if cycle is not None:
-            self._deadline.cancel()
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:
+            return
+        if not cycle.more_body:
+            self._allow(None)
+        elif cycle is not before:
+            self._allow(BODY_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
+        self._allow(None)
         super().connection_lost(exc)
 
-    def _too_slow(self) -> None:
-        cycle: object = self.cycle
-        if cycle is None:
-            self.transport.close()
+    def _allow(self, seconds: float | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+    def _crowds(self) -> bool:
+        mine = self.client and self.client[0]
+        others: Any = self.connections
+        same = sum(one.client is not None and one.client[0] == mine for one in others)
+        return mine not in AT_HOME and same > MOST_BY_ADDRESS
 
 
 def serve(

@@ -129,8 +129,126 @@ class OrdersShape(_Shape):
     sets: list[dict[str, Any]]
 
 
+class MatchingShape(_Shape):
+    """Clean electricity against load by the hour [1]."""
+
+    annual_match: float | None
+    hourly_match: float | None
+    cfe_score: float | None
+    coverage: float
+    heat_map: dict[str, Any]
+
+
+class IndicatorsShape(_Shape):
+    """Every indicator of a period by name."""
+
+    period: dict[str, Any]
+    indicators: dict[str, dict[str, Any]]
+
+
+class Condition(_Shape):
+    """What a label asks for, and whether it holds."""
+
+    id: str
+    name: Name
+    outcome: str
+    holds: bool
+    reason: Name
+
+
+class Claim(_Shape):
+    """One label."""
+
+    id: str
+    name: Name
+    granted: bool
+    says: Name
+    conditions: list[Condition]
+
+
+class ClaimsShape(_Shape):
+    """The ladder of labels, weakest first."""
+
+    year: int
+    whole_year: bool
+    claims: list[Claim]
+
+
+class TargetsShape(_Shape):
+    """The months of a year against each target [tCO2e]."""
+
+    year: int
+    today: str
+    rate_percent_a_year: float
+    targets: list[dict[str, Any]]
+    fiscal_year: dict[str, Any]
+
+
+class Function(_Shape):
+    """One of the 13 functions, and what it said."""
+
+    id: str
+    name: Name
+    works: bool
+    zh: str
+    en: str
+
+
+class SelftestShape(_Shape):
+    """The 13 functions of an energy-carbon management centre."""
+
+    works: int
+    of: int
+    functions: list[Function]
+
+
+class WhoamiShape(_Shape):
+    """Whose token a request carried; no token's id at the machine itself."""
+
+    name: str
+    role: str
+    token: str | None
+
+
+class EntryShape(_Shape):
+    """What somebody entered: who, why, when."""
+
+    id: str
+    kind: str
+    who: str
+    why: str
+    at_ms: int
+    body: dict[str, Any]
+
+
+class EntriesShape(_Shape):
+    """Every entry, oldest first; each says whether it is in force."""
+
+    entries: list[EntryShape]
+
+
+class TokensShape(_Shape):
+    """Every token, without what would open anything."""
+
+    tokens: list[dict[str, Any]]
+
+
+class AuditShape(_Shape):
+    """The newest lines of the audit log; no faults means that the chain is whole."""
+
+    lines: list[dict[str, Any]]
+    faults: list[str]
+
+
 SHAPES: dict[str, type[BaseModel]] = {
     "site": SiteShape, "live": LiveShape, "balance": BalanceShape, "energy": EnergyShape, "tree": TreeShape,
-    "score": ScoreShape, "quality": QualityShape, "alerts": AlertsShape, "ledger": LedgerShape,
-    "position": PositionShape, "orders": OrdersShape,
+    "matching": MatchingShape, "indicators": IndicatorsShape, "score": ScoreShape, "quality": QualityShape,
+    "alerts": AlertsShape, "claims": ClaimsShape, "targets": TargetsShape, "selftest": SelftestShape,
+    "whoami": WhoamiShape, "entries": EntriesShape, "tokens": TokensShape, "audit": AuditShape,
+    "ledger": LedgerShape, "position": PositionShape, "orders": OrdersShape,
 }  # fmt: skip
+
+
+def told_as(view: str) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a document's answer."""
+    return {200: {"model": SHAPES[view]}}

@@ -1,4 +1,4 @@
-"""What `zcf grafana push` does to a Grafana that is there already: folder, data source, dashboards, where they differ.
+"""What `zcf grafana push` does to a Grafana that is there already: folder, data sources, dashboards, where they differ.
 
 grafana-api (1.0.3) knows no data source by uid and takes an empty answer for a fault, so uid calls are raw verbs here,
 and an empty 2xx is success. A dashboard carries in a tag the revision it was pushed as: what a person changed there
@@ -7,7 +7,7 @@ stays until the shipped dashboard changes, and Grafana keeps every older version
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,6 @@ from requests.exceptions import JSONDecodeError, RequestException
 
 FOLDER: Final = "zcf"
 FOLDER_TITLE: Final = "Zero-carbon factory"
-SOURCE: Final = "zcf-readings"
 REVISION: Final = "zcf-rev-"
 TIMEOUT_S: Final = 30.0
 CONFLICT: Final = (409, 412)
@@ -80,11 +79,14 @@ class Grafana:
         return dict(answer)
 
 
-def push(grafana: Grafana, source: Body, influx_token: str, *, dry_run: bool, renew: bool = False) -> Iterator[Step]:
-    """Bring folder, data source and dashboards to what is shipped; with dry_run only say it."""
+def push(
+    grafana: Grafana, sources: Sequence[Body], influx_token: str, *, dry_run: bool, renew: bool = False
+) -> Iterator[Step]:
+    """Bring folder, data sources and dashboards to what is shipped; with dry_run only say it."""
     try:
         yield _folder(grafana, dry_run=dry_run)
-        yield _source(grafana, source, influx_token, dry_run=dry_run, renew=renew)
+        for source in sources:
+            yield _source(grafana, source, influx_token, dry_run=dry_run, renew=renew)
         for board in shipped():
             yield _dashboard(grafana, board, dry_run=dry_run)
     except GrafanaException as error:
@@ -117,30 +119,38 @@ def _unless_made_meanwhile(grafana: Grafana, path: str, parent: str, body: Body)
             raise
 
 
-def data_source(influx_url: str, bucket: str) -> Body:
-    """The data source as shipped, without its token: InfluxQL over HTTP POST."""
+def data_sources(influx_url: str, readings: str = "readings", results: str = "results") -> list[Body]:
+    """Both data sources as shipped, without their token: what the collector writes, and what analytics publishes."""
+    return [
+        _influxql("readings", influx_url, readings, every="1s"),
+        _influxql("results", influx_url, results, every="15m"),
+    ]
+
+
+def _influxql(what: str, influx_url: str, bucket: str, every: str) -> Body:
     fields = {"version": "InfluxQL", "dbName": bucket, "httpMode": "POST", "httpHeaderName1": "Authorization"}
     return {
-        "uid": SOURCE, "name": "ZCF readings", "type": "influxdb", "access": "proxy", "url": influx_url,
-        "isDefault": False, "jsonData": fields | {"timeInterval": "1s"},
+        "uid": f"zcf-{what}", "name": f"ZCF {what}", "type": "influxdb", "access": "proxy", "url": influx_url,
+        "isDefault": False, "jsonData": fields | {"timeInterval": every},
     }  # fmt: skip
 
 
 def _source(grafana: Grafana, wanted: Body, token: str, *, dry_run: bool, renew: bool) -> Step:
-    there = grafana.find(f"/datasources/uid/{SOURCE}")
+    uid = wanted["uid"]
+    there = grafana.find(f"/datasources/uid/{uid}")
     keyed = there is not None and there.get("secureJsonFields", {}).get("httpHeaderValue1", False)
     if not token and (renew or not keyed):
-        raise PushError("the data source needs a token that may read the bucket: put it into ZCF_INFLUX_READ_TOKEN")
+        raise PushError("a data source needs a token that may read its bucket: put it into ZCF_INFLUX_READ_TOKEN")
     secret = {"secureJsonData": {"httpHeaderValue1": f"Token {token}"}} if token else {}
     if there is None:
         if not dry_run:
             grafana.call("POST", "/datasources", wanted | secret)
-        return Step("data source", SOURCE, "created")
+        return Step("data source", uid, "created")
     if keyed and not renew and _holds(there, wanted):
-        return Step("data source", SOURCE, "unchanged")
+        return Step("data source", uid, "unchanged")
     if not dry_run:
-        grafana.call("PUT", f"/datasources/uid/{SOURCE}", wanted | secret)
-    return Step("data source", SOURCE, "updated")
+        grafana.call("PUT", f"/datasources/uid/{uid}", wanted | secret)
+    return Step("data source", uid, "updated")
 
 
 def _holds(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from metering import period as calendar
 from metering.site import Role
 from tests.analytics import electronics_documents as documents
+from tests.analytics import electronics_judged as judged
 from tests.analytics import electronics_more as more
 
 Document = dict[str, Any]
@@ -170,6 +171,15 @@ class Works:
 
     def score(self, standard: str | None) -> Document:
         return documents.score(standard)
+
+    def claims(self, period: str | None = None) -> Document:
+        return judged.claims()
+
+    def targets(self, year: int | None = None) -> Document:
+        return judged.targets()
+
+    def selftest(self) -> Document:
+        return judged.selftest()
 
     def quality(self) -> Document:
         return documents.quality(self.now(), [*SOURCES, *LOADS])

@@ -168,10 +168,12 @@ def test_marks_of_quality_are_told_from_the_quantity_of_that_name():
 
 def test_alert_rules_are_whole():
     uids = [rule["uid"] for rule in rules()]
-    assert len(set(uids)) == len(uids) == 4
+    assert len(set(uids)) == len(uids) == 8
     for rule in rules():
         assert rule["condition"] in {part["refId"] for part in rule["data"]}
-        assert {part["datasourceUid"] for part in rule["data"]} == {"zcf-readings", "__expr__"}
+        source, *others = (part["datasourceUid"] for part in rule["data"])
+        assert source in {"zcf-readings", "zcf-results"}
+        assert set(others) == {"__expr__"}
         assert rule["noDataState"] in {"OK", "Alerting"}
         # Grafana expands $ in these texts when it reads the file.
         assert "$" not in json.dumps(rule["annotations"])
@@ -229,7 +231,7 @@ def test_every_query_of_the_results_returns_what_was_published(server: str):
     assert values["Emissions a day, LB B"] == [[2.0]]
     assert values["Emissions a day, MB B"] == [[1.5]]
     assert set(map(tuple, values["Settled grid import an hour A"])) == {(100.0,)}
-    assert sorted(values["Verdicts A"]) == [[1, 92.5, 90.0], [2, None, 50.0]]
+    assert sorted(values["Verdicts A"]) == [[0, 3.0, 4.0], [1, 92.5, 90.0], [2, None, 50.0]]
     assert all(values.values())
     assert len(values) == 6
 
@@ -245,9 +247,12 @@ def result_lines() -> list[str]:
     verdicts = [{"id": "a", "outcome": "MET", "value": 92.5, "threshold": 90.0},
                 {"id": "b", "outcome": "UNDETERMINED", "value": None, "threshold": 50.0}]  # fmt: skip
     site, midnight = SITE.site, START_MS + 16 * 3_600_000  # in Shanghai
+    lost = [{"id": "c", "outcome": "MET", "value": 5.0, "threshold": 4.0}]
+    before = list(verdict_lines(site.id, "works_standard", lost, midnight - 86_400_000))
+    now_lost = [*verdicts, {"id": "c", "outcome": "NOT_MET", "value": 3.0, "threshold": 4.0}]
     carbon = [carbon_line(site.id, gas, sums, midnight) for gas in ("co2_only", "co2e")]
     energy = energy_lines(site, ("grid", "active_energy_import"), rows)
-    return [*energy, *carbon, *verdict_lines(site.id, "works_standard", verdicts, midnight)]
+    return [*energy, *carbon, *before, *verdict_lines(site.id, "works_standard", now_lost, midnight)]
 
 
 def asked(url: str, query: str, bucket: str = "readings") -> dict[str, Any]:
@@ -296,8 +301,12 @@ def test_a_day_of_energy_begins_at_the_sites_midnight_and_is_what_the_counter_ro
     assert whole_day[1] == pytest.approx(1.5 * 24 * 3_600_000 / STEP_MS)
 
 
+def rules_on(source: str) -> list[dict[str, Any]]:
+    return [rule for rule in rules() if rule["data"][0]["datasourceUid"] == source]
+
+
 @pytest.mark.needs_program("influxd")
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["uid"])
+@pytest.mark.parametrize("rule", rules_on("zcf-readings"), ids=lambda rule: rule["uid"])
 def test_the_query_of_every_alert_rule_returns_series(server: str, rule: dict[str, Any]):
     part = rule["data"][0]
     since, until = part["relativeTimeRange"]["from"] * 1000, part["relativeTimeRange"]["to"] * 1000
@@ -306,3 +315,17 @@ def test_the_query_of_every_alert_rule_returns_series(server: str, rule: dict[st
     assert answer.get("series"), answer
     # One alert a metering point, or one a site.
     assert set(answer["series"][0]["tags"]) <= {"site", "point"}
+
+
+TOLD = {"zcf-nothing-settled": 4, "zcf-energy-estimated": 0, "zcf-carbon-budget": 2, "zcf-verdict-lost": 1}
+
+
+@pytest.mark.needs_program("influxd")
+@pytest.mark.parametrize("rule", rules_on("zcf-results"), ids=lambda rule: rule["uid"])
+def test_an_alert_rule_on_the_results_finds_what_was_published(server: str, rule: dict[str, Any]):
+    part = rule["data"][0]
+    since, until = (part["relativeTimeRange"][end] * 1000 for end in ("from", "to"))
+    query = filled_in(part["model"]["query"], END_MS - since, END_MS - until)
+    found = asked(server, query, "results")["series"]
+    assert {series["tags"]["site"] for series in found} == {SITE.site.id}
+    assert max(row[1] for series in found for row in series["values"]) == TOLD[rule["uid"]]

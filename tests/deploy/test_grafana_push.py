@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.harness.fakegrafana import FakeGrafana
-from zcf.grafana_push import DASHBOARDS, REVISION, Grafana, PushError, data_source, push
+from zcf.grafana_push import DASHBOARDS, REVISION, Grafana, PushError, data_sources, push
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = data_source("http://influxdb:8086", "readings")
+SOURCES = data_sources("http://influxdb:8086")
 UIDS = sorted(f"zcf-{file.stem}" for file in DASHBOARDS.glob("*.json"))
 
 
@@ -26,23 +27,27 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGrafana]:
 
 
 def pushed(fake: FakeGrafana, *, token: str = "read-me", dry_run: bool = False, renew: bool = False) -> list[str]:
-    steps = push(Grafana(fake.url, fake.token), SOURCE, token, dry_run=dry_run, renew=renew)
+    steps = push(Grafana(fake.url, fake.token), SOURCES, token, dry_run=dry_run, renew=renew)
     return [step.action for step in steps]
 
 
 def test_an_empty_grafana_gets_all_and_a_second_push_writes_nothing(fake: FakeGrafana):
-    assert pushed(fake) == ["created"] * (2 + len(UIDS))
+    assert pushed(fake) == ["created"] * (3 + len(UIDS))
     assert sorted(fake.boards) == UIDS
     assert {board["meta"]["folderUid"] for board in fake.boards.values()} == {"zcf"}
-    assert fake.secrets == {"zcf-readings": {"httpHeaderValue1": "Token read-me"}}
+    assert fake.secrets == {uid: {"httpHeaderValue1": "Token read-me"} for uid in ("zcf-readings", "zcf-results")}
+    databases = {uid: source["jsonData"]["dbName"] for uid, source in fake.sources.items()}
+    assert databases == {"zcf-readings": "readings", "zcf-results": "results"}
+    named = json.dumps([board["dashboard"] for board in fake.boards.values()])
+    assert set(re.findall(r'"uid": "(zcf-(?:readings|results))"', named)) == databases.keys()
     fake.log.clear()
-    assert pushed(fake) == ["unchanged"] * (2 + len(UIDS))
+    assert pushed(fake) == ["unchanged"] * (3 + len(UIDS))
     assert fake.writes() == []
-    assert pushed(fake, token="") == ["unchanged"] * (2 + len(UIDS))
+    assert pushed(fake, token="") == ["unchanged"] * (3 + len(UIDS))
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(fake: FakeGrafana):
-    assert pushed(fake, dry_run=True) == ["created"] * (2 + len(UIDS))
+    assert pushed(fake, dry_run=True) == ["created"] * (3 + len(UIDS))
     assert fake.writes() == []
     assert (fake.folders, fake.sources, fake.boards) == ({}, {}, {})
 
@@ -105,7 +110,7 @@ def test_a_data_source_that_differs_is_put_right_and_keeps_its_token(fake: FakeG
 def test_the_token_is_sent_again_only_when_asked(fake: FakeGrafana):
     pushed(fake)
     assert set(pushed(fake, token="newer")) == {"unchanged"}
-    assert pushed(fake, token="newer", renew=True).count("updated") == 1
+    assert pushed(fake, token="newer", renew=True).count("updated") == 2
     assert fake.secrets["zcf-readings"] == {"httpHeaderValue1": "Token newer"}
     with pytest.raises(PushError, match="ZCF_INFLUX_READ_TOKEN"):
         pushed(fake, token="", renew=True)
@@ -122,7 +127,7 @@ def test_a_provisioned_data_source_or_dashboard_is_left_alone_and_told(fake: Fak
     fake.sources["zcf-readings"] |= {"readOnly": True, "url": "http://old"}
     with pytest.raises(PushError, match="provisioned by files"):
         pushed(fake)
-    fake.sources["zcf-readings"]["url"] = SOURCE["url"]
+    fake.sources["zcf-readings"]["url"] = SOURCES[0]["url"]
     fake.boards["zcf-pv"]["meta"]["provisioned"] = True
     fake.boards["zcf-pv"]["dashboard"]["tags"] = []
     with pytest.raises(PushError, match="provisioned dashboard"):
@@ -131,7 +136,7 @@ def test_a_provisioned_data_source_or_dashboard_is_left_alone_and_told(fake: Fak
 
 def test_a_wrong_token_is_told(fake: FakeGrafana):
     with pytest.raises(PushError, match="ZCF_GRAFANA_TOKEN"):
-        list(push(Grafana(fake.url, "wrong"), SOURCE, "t", dry_run=False))
+        list(push(Grafana(fake.url, "wrong"), SOURCES, "t", dry_run=False))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_an_odd_address_is_refused(url: str):
 
 def test_nobody_there_is_told():
     with pytest.raises(PushError, match="not to be reached"):
-        list(push(Grafana("http://127.0.0.1:9", "t"), SOURCE, "t", dry_run=True))
+        list(push(Grafana("http://127.0.0.1:9", "t"), SOURCES, "t", dry_run=True))
 
 
 def command(fake: FakeGrafana, *words: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -170,7 +175,8 @@ def command(fake: FakeGrafana, *words: str, **env: str) -> "subprocess.Completed
 def test_the_command_pushes_what_a_site_file_forwards(fake: FakeGrafana, tmp_path: Path):
     site = tmp_path / "site.yaml"
     text = (ROOT / "deploy" / "example" / "site.yaml").read_text(encoding="utf-8")
-    site.write_text(text + "\nforward: {url: 'http://influx:8086/', bucket: works}\n", encoding="utf-8")
+    forward = "forward: {url: 'http://influx:8086/', bucket: works, results_bucket: balance}\n"
+    site.write_text(f"{text}\n{forward}", encoding="utf-8")
     (tmp_path / "token").write_text(fake.token + "\n")
     secrets = {"ZCF_GRAFANA_TOKEN_FILE": str(tmp_path / "token"), "ZCF_INFLUX_READ_TOKEN": "read-me"}
     dry = command(fake, str(site), "--dry-run", **secrets)
@@ -179,8 +185,9 @@ def test_the_command_pushes_what_a_site_file_forwards(fake: FakeGrafana, tmp_pat
     assert fake.writes() == []
     done = command(fake, str(site), "--json", **secrets)
     told = json.loads(done.stdout.splitlines()[-1])
-    assert [step["uid"] for step in told["steps"]] == ["zcf", "zcf-readings", *UIDS]
+    assert [step["uid"] for step in told["steps"]] == ["zcf", "zcf-readings", "zcf-results", *UIDS]
     assert fake.sources["zcf-readings"]["jsonData"]["dbName"] == "works"
+    assert fake.sources["zcf-results"]["jsonData"]["dbName"] == "balance"
     assert fake.sources["zcf-readings"]["url"] == "http://influx:8086"
     assert "read-me" not in done.stdout + done.stderr + dry.stdout + dry.stderr
 
@@ -196,6 +203,6 @@ def test_a_real_grafana_takes_it_twice():
     url, token = (os.environ.get(f"ZCF_TEST_GRAFANA_{word}", "") for word in ("URL", "TOKEN"))
     if not url or not token:
         pytest.skip("no real Grafana: set ZCF_TEST_GRAFANA_URL and ZCF_TEST_GRAFANA_TOKEN (admin) to test against one")
-    list(push(Grafana(url, token), SOURCE, "read-me", dry_run=False))
-    again = list(push(Grafana(url, token), SOURCE, "read-me", dry_run=False))
+    list(push(Grafana(url, token), SOURCES, "read-me", dry_run=False))
+    again = list(push(Grafana(url, token), SOURCES, "read-me", dry_run=False))
     assert {step.action for step in again} == {"unchanged"}

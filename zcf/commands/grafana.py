@@ -25,19 +25,20 @@ def push(
     site_or_url: Annotated[str, typer.Argument(help=WHERE, metavar="SITE_OR_URL", show_default=False)],
     to: Annotated[str, typer.Option("--to", envvar="ZCF_GRAFANA_URL", help=GRAFANA)],
     bucket: Annotated[str, typer.Option("--bucket", help="The bucket of readings; else the site file's.")] = "",
+    results: Annotated[str, typer.Option("--results-bucket", help="That of results; else the site file's.")] = "",
     renew_token: Annotated[bool, typer.Option("--renew-token", help="Send ZCF_INFLUX_READ_TOKEN again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, say what would be done, change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
-    """Push folder, data source and dashboards; a second time nothing is left to do. Alert rules come by file alone."""
+    """Push folder, both data sources, dashboards; a second time nothing is left to do. Alert rules come by file alone."""
     from zcf.grafana_push import Grafana
     from zcf.grafana_push import push as pushed
 
-    source = _source(site_or_url, bucket)
+    sources = _sources(site_or_url, bucket, results)
     grafana = Grafana(to, secret("ZCF_GRAFANA_TOKEN", needed=True))
     token = secret("ZCF_INFLUX_READ_TOKEN", needed=False)
     done: list[Step] = []
-    for step in pushed(grafana, source, token, dry_run=dry_run, renew=renew_token):
+    for step in pushed(grafana, sources, token, dry_run=dry_run, renew=renew_token):
         done.append(step)
         if not as_json:
             would = "would be " if dry_run and step.action != "unchanged" else ""
@@ -56,13 +57,13 @@ def secret(name: str, *, needed: bool) -> str:
     return found
 
 
-def _source(site_or_url: str, bucket: str) -> "Body":
+def _sources(site_or_url: str, bucket: str, results: str) -> "list[Body]":
     from metering.sitefile import load_site
-    from zcf.grafana_push import data_source
+    from zcf.grafana_push import data_sources
 
     if "://" in site_or_url:
-        return data_source(site_or_url.rstrip("/"), bucket or "readings")
+        return data_sources(site_or_url.rstrip("/"), bucket or "readings", results or "results")
     forward = load_site(Path(site_or_url)).file.forward
     if forward is None:
         raise OSError(f"{site_or_url} forwards nothing to InfluxDB: add a `forward:` section, or give InfluxDB's URL")
-    return data_source(forward.url.rstrip("/"), bucket or forward.bucket)
+    return data_sources(forward.url.rstrip("/"), bucket or forward.bucket, results or forward.results_bucket)

@@ -12,6 +12,7 @@ import { interval, intervalOf } from "./interval.js";
 import { equipmentCards, indicatorsOf } from "./equipment.js";
 import { matchCard } from "./match.js";
 import { sankeyCard } from "./sankey.js";
+import { targetsCard } from "./targets.js";
 import { named, t } from "./words.js";
 
 const EVERY_S = 60;
@@ -37,11 +38,12 @@ export function openBalance(root, page, argument) {
   const match = matchCard(period);
   const sankey = sankeyCard(period, page);
   const cost = costCard(period);
+  const targets = targetsCard(/^\d{4}/.exec(period)?.[0]);
   const plant = equipmentCards(page, numbers);
   const note = h("p", { class: "small" });
   put(root, header(period, today, note), h("div", { class: "stack" },
     h("div", { class: "across" }, cards.sums.section, cards.energy.section, cards.beside.section),
-    h("div", { class: "halves" }, curve.section, match.section), sankey.section,
+    targets.section, h("div", { class: "halves" }, curve.section, match.section), sankey.section,
     h("div", { class: "thirds" }, cost.section, ...plant.sections), cards.lines.section));
   const path = `balance?period=${encodeURIComponent(period)}`;
   const tree = { document: null };
@@ -57,7 +59,7 @@ export function openBalance(root, page, argument) {
     watch(`tree?period=${encodeURIComponent(period)}`, EVERY_S, (state) => { tree.document = state.document; }),
   ];
   const charts = [curve, match, sankey];
-  return { theme: () => charts.forEach((one) => one.redraw()), live: plant.live, close: () => [...stops, ...charts.map((one) => one.close), cost.close, plant.close].forEach((end) => end()) };
+  return { theme: () => charts.forEach((one) => one.redraw()), live: plant.live, close: () => [...stops, ...charts.map((one) => one.close), cost.close, plant.close, targets.close].forEach((end) => end()) };
 }
 
 function header(period, today, note) {

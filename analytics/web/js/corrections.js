@@ -3,13 +3,14 @@
 import { card, show } from "./card.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
+import { correctionButton, undoButton } from "./enter.js";
 import { facts, openExplanation } from "./explanation.js";
 import { all, dateOf, figure, momentOf } from "./figures.js";
 import { has, named, quantityName, t } from "./words.js";
 
 export function correctionsCard(page) {
   const path = `balance?period=${dateOf(page.live.now()).slice(0, 4)}`;
-  const into = card("corrections", { title: t("corrections.title") });
+  const into = card("corrections", { title: t("corrections.title"), aside: correctionButton(page) });
   const stop = watch(path, 60, (state) => show(into, state, path, (d) => list(d.entries, page), (d) => !d.entries?.length && [t("corrections.none"), t("corrections.how")]));
   return { section: into.section, close: stop };
 }
@@ -33,5 +34,5 @@ function explain(entry, name) {
     [t("corrections.billed"), entry.kind === "bill" && `${all(entry.billed)} ${entry.unit}`],
     [t("corrections.metered"), entry.kind === "bill" && `${all(entry.metered)} ${entry.unit}`],
     [t("corrections.id"), entry.id],
-  ]));
+  ]), h("p", null, undoButton(entry.id)));
 }

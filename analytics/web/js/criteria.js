@@ -1,10 +1,12 @@
 // Criteria: what stands between the factory and the next level.
 
 import { card, show } from "./card.js";
+import { claimsCard } from "./claims.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
 import { scaled } from "./figures.js";
 import { asks } from "./asks.js";
+import { selftestCard } from "./selftest.js";
 import { status } from "./explanation.js";
 import { cheapest, stepLine, stepsOf } from "./steps.js";
 import { explainVerdict } from "./explained.js";
@@ -23,13 +25,14 @@ export function openCriteria(root, page, argument) {
     wanted = wanted === outcome ? null : outcome;
     render();
   }), (d) => d.verdicts.length === 0 && t("criteria.empty"));
-  put(root, into.section);
+  const [claims, selftest] = [claimsCard(), selftestCard()];
+  put(root, h("div", { class: "stack" }, into.section, h("div", { class: "halves" }, claims.section, selftest.section)));
   into.section.classList.replace("card", "stack");
   const stop = watch(path, 60, (now) => {
     state = now;
     render();
   });
-  return { close: stop };
+  return { close: () => [stop, claims.close, selftest.close].forEach((end) => end()) };
 }
 
 function view(document_, wanted, choose) {

@@ -5,6 +5,7 @@ import { asks } from "./asks.js";
 import { correctionsCard } from "./corrections.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
+import { correctionButton } from "./enter.js";
 import { explainCount } from "./explained.js";
 import { age, all, coverage as covered, dateOf, momentOf, span, whole } from "./figures.js";
 import { metersCard } from "./meters.js";
@@ -66,7 +67,8 @@ function openItems({ open_items: items }, page) {
   return h("ul", { class: "items" }, items.map((item) => h("li", null,
     h("p", null, h("b", null, named(page.points.get(item.point)?.name, item.point)), " ", h("span", { class: "faint" }, quantityName(item.quantity)), " ", item.kind && h("span", { class: "tag" }, has(`open.${item.kind}`) ? t(`open.${item.kind}`) : item.kind)),
     h("p", { class: "readings" }, reading("data.before", item.before), reading("data.after", item.after)),
-    h("p", { class: "small" }, named(item.reason)))));
+    h("p", { class: "small" }, named(item.reason)),
+    h("p", { class: "acts" }, correctionButton(page, { point: item.point, quantity: item.quantity })))));
 }
 
 function devices({ devices: list, window_ms: [, now] }) {

@@ -1,5 +1,7 @@
 // What the service says: documents that are asked for again while someone looks, and the stream of live values.
 
+import { toLogin } from "./session.js";
+
 export class Problem extends Error {
   constructor(status, detail, mend) {
     super(detail);
@@ -17,6 +19,7 @@ async function get(path) {
   } catch (error) {
     throw new Problem(error.name === "TimeoutError" ? 504 : 0, "", "");
   }
+  if (answer.status === 401) toLogin();
   const document_ = await answer.json().catch(() => null);
   if (!answer.ok || document_ === null) throw new Problem(answer.status, document_?.detail ?? "", document_?.mend ?? "");
   return document_;
@@ -67,9 +70,11 @@ export function again(path) {
   sources.get(path)?.ask();
 }
 
-document.addEventListener("visibilitychange", () => {
+export function allAgain() {
   for (const source of sources.values()) source.ask();
-});
+}
+
+document.addEventListener("visibilitychange", allAgain);
 
 const SILENT_MS = 25000; // the service beats every 10 s
 const AGAIN_MS = 5000;

@@ -101,7 +101,7 @@ function nodeOf(node, rem, now, offline) {
   const top = node.middle - node.height / 2;
   const small = 0.75 * rem;
   const label = `${words.name}: ${words.amount} ${words.unit}${words.more[0] ? `, ${words.more[0]}` : ""}`;
-  const act = node.id ? { role: "button", tabindex: 0, "data-key": `node-${node.id}`, "data-node": node.id } : { role: "img" };
+  const act = node.id ? { role: "button", tabindex: 0, "data-key": `node-${node.id}`, "data-node": node.id, "data-time": node.time_ms } : { role: "img" };
   const room = node.width - inset - 0.25 * rem;
   const left = room - wideness(words.amount, (compact ? 1 : 1.125) * rem, 650) - wideness(words.unit, small) - 0.625 * rem;
   const more = words.more.find((text) => text && wideness(text, small) <= left);

@@ -1,14 +1,18 @@
-// The token becomes a cookie that no script can read; here it is sent once and kept nowhere.
+// The token becomes a cookie that no script can read; here it is sent once and kept nowhere. Then back to where one came from.
 
-const said = document.getElementById("said");
+import { language, speak, t } from "./words.js";
 
-document.getElementById("login").addEventListener("submit", async (event) => {
+const byId = (id) => document.getElementById(id);
+const told = { 401: "login.wrong", 429: "login.many", 0: "state.offline" };
+const back = () => `./${location.search}${location.hash}`;
+
+await speak(language());
+document.title = t("login.title");
+document.querySelector("a.button").href = back();
+byId("login").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const token = document.getElementById("token").value.trim();
-  const answer = await fetch("api/v1/session", {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ token }),
-  });
-  if (answer.ok) location.replace("./");
-  else if (answer.status === 429) said.textContent = "失败次数过多，请稍候 · Too many failures, wait a minute";
-  else said.textContent = "令牌无效、过期或已撤销 · The token is unknown, expired or revoked";
+  const body = JSON.stringify({ token: byId("token").value.trim() });
+  const answer = await fetch("api/v1/session", { method: "POST", headers: { "Content-Type": "application/json" }, body }).catch(() => ({ ok: false, status: 0 }));
+  if (answer.ok) location.replace(back());
+  else byId("said").textContent = t(told[answer.status] ?? "state.error");
 });

@@ -10,6 +10,7 @@ import { put } from "./dom.js";
 import { explainNode } from "./explanation.js";
 import { keepZone, momentOf, siteZone } from "./figures.js";
 import { connectionText, openNow } from "./now.js";
+import { openSession } from "./session.js";
 import { language, named, speak, t } from "./words.js";
 
 const VIEWS = { now: openNow, balance: openBalance, criteria: openCriteria, data: openData, alerts: openAlerts };
@@ -88,6 +89,8 @@ byId("theme").addEventListener("click", () => {
   keep("theme", root.dataset.theme);
   page.view?.theme?.();
 });
+
+byId("session").addEventListener("click", openSession);
 
 byId("explanation").addEventListener("click", (event) => {
   if (event.target === event.currentTarget) event.currentTarget.close();
