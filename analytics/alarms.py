@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 
-from analytics.alert_document import dump_state, load_state
+from analytics.alert_document import dump_state, load_incident, load_state
 from analytics.alert_look import Look
 from analytics.alert_people import spoken
 from analytics.alert_rules import rules_of
@@ -35,6 +35,7 @@ class Alarms:
         self.state = load_state(kept)
         self.look.heard = {device: Heard(*times) for device, times in kept.get("heard", {}).items()}
         self.look.was_met = dict(kept.get("met", {}))
+        self.look.seen = int(kept.get("seen", 0))
         self._at: float | None = None
         self._kept_at = float("-inf")
         self._beats = {r.id: 0.0 for r in service.config.file.receivers if r.heartbeat}
@@ -52,6 +53,7 @@ class Alarms:
             self.rules, self.state, signals, seen, Moment(now_ms, passed_ms), spoken(entries).people
         )
         over = _ended(self.state, after, now_ms)
+        over += [one for one in self.look.late(now_ms) if not self._known(one)]
         if events or over or _told(self.state) != _told(after) or self._due(at):
             letters = [letter for event in events for letter in self._letters(event, now_ms)]
             self._keep(after, over, letters, at)
@@ -60,12 +62,19 @@ class Alarms:
         self._beat(at, now_ms)
         return events
 
+    def _known(self, late: Incident) -> bool:
+        """Whether an incident of then tells of this one already: after a restart readings are met a second time."""
+        told = [*self.state.firing(), *map(load_incident, alert_record(self.service.config.store_dir).over)]
+        mine = [one for one in told if (one.rule, one.subject) == (late.rule, late.subject)]
+        until_ms = late.resolved_ms or late.since_ms
+        return any(one.since_ms <= until_ms and late.since_ms <= (one.resolved_ms or until_ms) for one in mine)
+
     def _due(self, at: float) -> bool:
         return self._met != self.look.was_met or (at - self._kept_at) * 1000 >= KEEP_EVERY_MS
 
     def _keep(self, after: State, over: Iterable[Incident], letters: Iterable[Letter], at: float) -> None:
         heard = {device: [one.time_ms, one.silent_ms] for device, one in self.look.heard.items()}
-        body = dump_state(after) | {"heard": heard, "met": self.look.was_met}
+        body = dump_state(after) | {"heard": heard, "met": self.look.was_met, "seen": self.look.seen}
         self.outbox.keep(body, [asdict(one) for one in over], letters)
         self._kept_at, self._met = at, dict(self.look.was_met)
 

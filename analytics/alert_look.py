@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from analytics.alert_rules import wires_of
-from analytics.alerts import Rule, Signal, State
+from analytics.alerts import Incident, Rule, Signal, State
 from analytics.factors import Gas
+from analytics.hindsight import events
 from analytics.quality import open_item_words
 from analytics.service import FactoryService
 from analytics.signals import (
@@ -26,7 +27,8 @@ from metering.quantity import Kind, quantity
 from metering.reading import MICRO, Lane, SeriesKey
 
 HOUR_MS = 3_600_000
-COSTLY = frozenset({"budget", "verdict"})
+LATE_MS = 600_000  # older on arrival is not of now, whatever its cadence
+LATE_POLLS = 20_000  # a look
 
 
 class Look:
@@ -37,6 +39,7 @@ class Look:
         self.heard: dict[str, Heard] = {}
         self.traces: dict[SeriesKey, Trace] = {}
         self.was_met: dict[str, bool] = {}
+        self.seen = 0  # the newest poll that was looked at; 0 before the first look
         self._costly: dict[str, tuple[int, list[Signal]]] = {}
 
     def signals(self, state: State, now_ms: int, passed_ms: int) -> list[Signal]:
@@ -47,6 +50,32 @@ class Look:
         for rule in self.rules.values():
             found += self._of(rule, state, values, now_ms)
         return found
+
+    def late(self, now_ms: int) -> Iterator[Incident]:
+        """Excursions among the readings that came since the last look and were old already: events, never alerts."""
+        reader, before = self.service.source.readings, self.seen
+        rules = {(rule.point, rule.quantity): rule for rule in self.rules.values() if rule.kind == "threshold"}
+        self.seen = self.seen or reader.last_seq()
+        if not rules or not before:
+            return
+        spans = reader.changed_since(before)
+        self.seen = spans.seq
+        old = {key: rules[key] for key, (low, _) in spans.touched.items() if key in rules and low < now_ms - LATE_MS}
+        for key, rule in old.items():
+            readings = [*self._late_readings(key, before, now_ms - LATE_MS)]
+            yield from events(rule, readings, quantity(key[1]).unit, now_ms)
+
+    def _late_readings(self, key: SeriesKey, since: int, until_ms: int) -> Iterator[tuple[int, float]]:
+        reader = self.service.source.readings
+        columns = {
+            number: [index for index, column in enumerate(group.columns) if column.key == key]
+            for number, group in reader.groups().items()
+        }
+        for poll in reader.polls_since(since, LATE_POLLS):
+            for index in columns[poll.group] if poll.time_ms < until_ms else ():
+                value = poll.values[index]
+                if value is not None:
+                    yield poll.time_ms, value / MICRO if quantity(key[1]).kind is not Kind.GAUGE else float(value)
 
     def _of(self, rule: Rule, state: State, values: Mapping[SeriesKey, Value], now_ms: int) -> Iterable[Signal]:
         match rule.kind:

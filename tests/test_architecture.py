@@ -30,7 +30,7 @@ PURE = {
     ),
     "analytics": (
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts",
-        "alert_words", "alert_document", "silence", "signals",
+        "alert_words", "alert_document", "silence", "signals", "hindsight",
         "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
         "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",

@@ -9,8 +9,11 @@ from analytics.alert_rules import EXPOSURE, rules_of
 from analytics.alerts import Severity, Signal
 from analytics.entering import acknowledged, silenced
 from analytics.service import FactoryService
+from collector.wiring import wire_site
+from metering.reading import Lane, Poll
 from metering.sitefile import load_site
 from metering.store.alertbook import OutboxWriter
+from metering.store.readings import ReadingsWriter
 from metering.store.results import ResultsWriter
 
 T0 = 1_795_230_000_000
@@ -111,3 +114,33 @@ def test_what_people_say_of_an_alert_is_heard_and_shown(held: Held) -> None:
     assert [post["waiting"] for post in document["receivers"]] == [2, 1, 0, 0]
     held.now_s += 120
     assert held.service.alerts()["stale"] is True
+
+
+def test_readings_that_come_three_days_late_are_an_event_and_nobody_is_told(held: Held) -> None:
+    config = held.service.config
+    wired = next(
+        group for link in wire_site(config) for device in link.devices for group in device.groups
+        if ("grid", "active_power") in [column.key for column in group.group.columns]
+    )  # fmt: skip
+    writer = ReadingsWriter(config.store_dir, "test")
+    number = writer.group(wired.group)
+
+    def read(time_ms: int, kw: float) -> None:
+        values = tuple(kw if column.key == ("grid", "active_power") else None for column in wired.group.columns)
+        writer.commit([Poll(number, time_ms, 0, 0, Lane.HISTORY, values, b"")])
+
+    read(held.clock(), 1.0)
+    held.run(10)
+    began = held.clock() - 3 * 86_400_000
+    for minute, kw in enumerate((1.0, 9.0, 11.0, 9.0, 1.0)):
+        read(began + 60_000 * minute, kw)
+    held.run(10)
+    writer.close()
+    [late] = held.service.alerts()["history"]
+    assert late["key"] == f"high-late-{began + 60_000}"
+    assert (late["value"], late["since_ms"], late["resolved_ms"]) == (11.0, began + 60_000, began + 180_000)
+    assert late["fired_ms"] > late["resolved_ms"]
+    assert [letter for letter in held.outbox.waiting("quiet") if letter.happening != "heartbeat"] == []
+    held.alarms = held.started()
+    held.run(10)
+    assert len(held.service.alerts()["history"]) == 1

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from zcf.bench.page import ages_ms, compare, show
+from zcf.bench.paint import VIEWS, lacking
 
 
 def test_the_age_of_a_reading_is_from_its_time_to_its_arrival():
@@ -20,10 +21,20 @@ def test_what_brings_no_reading_has_no_age(line: bytes):
 
 
 @pytest.mark.long
+@pytest.mark.needs_program("chromium")
 def test_a_demo_is_asked_and_its_ticks_are_looked_at(capsys: pytest.CaptureFixture[str]):
     found = compare(5, 1, 12)
     assert found["asked"] >= found["answered"] > 0
     assert found["updates"] > 0
     assert all(found["collector_late_ms"][span]["p99"] is not None for span in ("quiet", "loaded"))
+    seen = found["browser"]
+    assert 0 < seen["first_paint_ms"] <= seen["contentful_ms"] <= seen["numbers_ms"]
+    assert set(seen["layout_shift"]) == set(VIEWS)
+    assert seen["painted_age_ms"]["p50"] > 0
     show(found, as_json=False)
-    assert "first paint: not measured" in capsys.readouterr().out
+    assert "first paint" in capsys.readouterr().out
+
+
+def test_without_a_browser_the_bench_says_what_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert "chromium" in lacking()

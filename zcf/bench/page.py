@@ -1,4 +1,4 @@
-"""`zcf bench page`: a demo's page under fifty clients: API answers, how old live values are, what it costs ticks."""
+"""`zcf bench page`: first paint in a browser, then fifty clients: API answers, how old live values are, ticks."""
 
 import http.client
 import json
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from collector.schedule import cadence
 from metering.reading import Lane
 from metering.store.readings_reader import ReadingsReader
+from zcf.bench import paint
 from zcf.bench.collect import environment
 from zcf.bench.contestants import percentile
 
@@ -25,17 +26,18 @@ PATHS = ("live", "site", "balance?period={day}", "energy?period={day}", "quality
 ZONE = ZoneInfo("Asia/Shanghai")  # where the demo's works are
 EVERY_S = 5.0  # how often each client asks: 50 of them stay below the page's own limit of 20 a second
 START_S = 600.0
-NO_PAINT = "it needs a driven browser, which this bench has not; no test measures it either"
 Times = tuple[int, int]
 
 
 def compare(clients: int, days: int, seconds: int) -> dict[str, Any]:
-    """The collector's jitter while nobody looks, then clients and one stream beside it."""
+    """The collector's jitter while nobody looks, a browser's looks, then clients and one stream beside it."""
     with tempfile.TemporaryDirectory(prefix="zcf-bench-") as name:
         folder = Path(name)
         with demo(folder, days) as port:
             time.sleep(seconds / 2)  # the start is over
             quiet = _span(seconds, lambda: None)
+            why = paint.lacking()
+            seen = {} if why else paint.look(f"http://127.0.0.1:{port}", seconds)
             asking = Asking(port, clients)
             loaded = _span(seconds, asking.start)
             asking.stop()
@@ -43,7 +45,8 @@ def compare(clients: int, days: int, seconds: int) -> dict[str, Any]:
     return {
         "clients": clients, "days": days, "seconds": seconds, **asking.found(),
         "collector_late_ms": {what: _percentiles(found) for what, found in late.items()},
-        "not_measured": {"first paint": NO_PAINT},
+        "browser": seen | {"painted_age_ms": _percentiles(seen["painted_age_ms"])} if seen else None,
+        "not_measured": {"first paint": why} if why else {},
     }  # fmt: skip
 
 
@@ -181,7 +184,9 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     title = f"The demo's page under {found['clients']} clients, each asking every {EVERY_S:.0f} s, {found['seconds']} s"
     table = Table(box=None, header_style="bold", title=title)
     table.add_column("what [ms]", no_wrap=True)
+    seen = found["browser"]
     rows = {
+        **({"from reading to painted, in a browser": seen["painted_age_ms"]} if seen else {}),
         "an API answer": found["answer_ms"], "from reading to page, over the stream": found["update_ms"],
         "a tick's reading is late, nobody looks": found["collector_late_ms"]["quiet"],
         "a tick's reading is late, under the clients": found["collector_late_ms"]["loaded"],
@@ -195,5 +200,13 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     console.print(f"{found['answered']} of {found['asked']} requests answered with 200; {found['updates']} live values")
     for what, times in found["refused"].items():
         console.print(f"{what} (0 = no answer), {times} times")
+    if seen:
+        console.print(_looked(seen))
     for name, why in found["not_measured"].items():
         console.print(f"{name}: not measured: {why}")
+
+
+def _looked(seen: dict[str, Any]) -> str:
+    view, shift = max(seen["layout_shift"].items(), key=lambda one: one[1])
+    times = ", ".join(f"{what} {seen[key]:,.0f} ms" for what, key in paint.MOMENTS.items())
+    return f"{seen['loads']} cold loads, median: {times}; layout shift at most {shift:.3f} ({view})"

@@ -10,6 +10,7 @@ from typing import Any, Final
 PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = ("--no-sandbox", "--hide-scrollbars", "--mute-audio")  # root in a container has no sandbox
 VIEWS: Final = ("now", "balance", "criteria", "data", "alerts")
+MOMENTS: Final = {"first paint": "first_paint_ms", "contentful": "contentful_ms", "numbers": "numbers_ms"}
 LOOKS: Final = 5  # cold loads; the median counts
 PATIENCE_S: Final = 60.0
 # Paint Timing and Layout Instability (W3C); a number is painted at the frame after it changed.
@@ -51,7 +52,7 @@ def look(url: str, seconds: float) -> dict[str, Any]:
         ages = _watched(browser, f"{url}/#now", seconds)["ages"]
     return {
         "loads": len(loads),
-        **{name: median(load[name] for load in loads) for name in ("first_paint_ms", "contentful_ms", "numbers_ms")},
+        **{name: median(load[name] for load in loads) for name in MOMENTS.values()},
         "layout_shift": shifts, "painted_age_ms": ages,
     }  # fmt: skip
 

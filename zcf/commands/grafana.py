@@ -30,7 +30,7 @@ def push(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Look, say what would be done, change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of lines.")] = False,
 ) -> None:
-    """Push folder, both data sources, dashboards; a second time nothing is left to do. Alert rules come by file alone."""
+    """Push folder, data sources and dashboards; a second time nothing is left to do. Alert rules come by file alone."""
     from zcf.grafana_push import Grafana
     from zcf.grafana_push import push as pushed
 

@@ -111,7 +111,7 @@ def page(
     seconds: Annotated[int, typer.Option("--seconds", min=5, help="How long without the clients, and with [s].")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """The page: API answers, live updates, and the collector's ticks with and without clients, on a demo of its own."""
+    """The page: first paint, layout shift, API answers, live updates, the collector's ticks, on a demo of its own."""
     from zcf.bench.page import compare, show
 
     show(compare(clients, days, seconds), as_json=as_json)
