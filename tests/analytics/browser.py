@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 DEADLINE_S = 60
 FLAGS = ("--no-sandbox", "--hide-scrollbars", "--mute-audio")  # root in a container has no sandbox
@@ -81,10 +81,18 @@ class Page:
     def until(self, expression: str) -> None:
         """Wait until an expression holds; Playwright's own waiting evaluates strings, which the policy forbids."""
         late = time.monotonic() + DEADLINE_S
-        while not self.run(f"!!({expression})"):
+        while not self._holds(expression):
             if time.monotonic() > late:
                 raise TimeoutError(f"never true: {expression}; {self.complaints()}")
             time.sleep(0.05)
+
+    def _holds(self, expression: str) -> bool:
+        try:
+            return bool(self.run(f"!!({expression})"))
+        except Error as error:  # on its way to another page
+            if "context was destroyed" in error.message or "navigation" in error.message:
+                return False
+            raise
 
     def press(self, key: str) -> None:
         """One key, as a keyboard gives it."""

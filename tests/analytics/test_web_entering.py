@@ -20,6 +20,7 @@ from tests.analytics.browser import Browser, Page
 from tests.conftest import require
 from tests.zcf.works import SECONDS, START, Works
 
+pytestmark = pytest.mark.long  # a browser over a settled store takes a while to be ready
 DIALOG = "document.querySelector('#explanation')"
 
 
