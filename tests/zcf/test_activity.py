@@ -1,9 +1,7 @@
 """`zcf activity` as it is typed: a file of records checked as a whole, entered, and seen in the balance."""
 
-import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +10,8 @@ from analytics.explain import explain
 from analytics.issuing import issue
 from metering.config import ConfigError
 from tests.analytics.month_works import MONTH, MonthWorks
+from tests.zcf.typed import run, told
 from zcf.__main__ import app
-from zcf.commands import activity, answers
 from zcf.verifier import verify
 
 BY = ("--who", "eva", "--why", "invoices of October")
@@ -26,24 +24,9 @@ FILE = """activities:
 
 
 @pytest.fixture
-def works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MonthWorks:
-    monkeypatch.delenv("ZCF_STORE", raising=False)
-    made = MonthWorks(tmp_path).full().settle()
-    for room in (answers, activity):
-        monkeypatch.setattr(room, "_service", lambda _: made.service())
-    (tmp_path / "october.yaml").write_text(FILE, encoding="utf-8")
-    return made
-
-
-def run(*words: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def told(*words: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run(*words, "--json"))
-    return found
+def works(month: MonthWorks) -> MonthWorks:
+    month.path.with_name("october.yaml").write_text(FILE, encoding="utf-8")
+    return month
 
 
 def test_records_enter_the_balance_in_their_scopes(works: MonthWorks):

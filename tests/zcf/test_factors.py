@@ -1,8 +1,6 @@
 """`zcf factors`: a new dated document, and which closed figures it would change; nothing is changed by asking."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +10,8 @@ from analytics.factors import Method, Refusal
 from metering.config import ConfigError
 from tests.analytics.carbon_works import TABLE
 from tests.analytics.month_works import MONTH, MonthWorks
+from tests.zcf.typed import told
 from zcf.__main__ import app
-from zcf.commands import factors
 
 SHEET = """document: {document}
 title: {{zh: 新, en: new}}
@@ -36,19 +34,9 @@ def sheet(
 
 
 @pytest.fixture
-def works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MonthWorks:
-    monkeypatch.delenv("ZCF_STORE", raising=False)
-    made = MonthWorks(tmp_path).full().settle()
-    made.close_month()
-    monkeypatch.setattr(factors, "_service", lambda _: made.service())
-    return made
-
-
-def told(*words: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [str(word) for word in (*words, "--json")])
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.output)
-    return found
+def works(month: MonthWorks) -> MonthWorks:
+    month.close_month()
+    return month
 
 
 def test_a_newer_vintage_lists_the_lines_it_would_change(works: MonthWorks, tmp_path: Path):

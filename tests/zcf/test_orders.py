@@ -1,15 +1,10 @@
 """`zcf orders` and `zcf match` as they are typed."""
 
-import json
-from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.analytics.month_works import MONTH, MonthWorks
-from zcf.__main__ import app
-from zcf.commands import matching, orders
+from tests.zcf.typed import run, told
 
 BY = ("--who", "eva", "--why", "MES export")
 FILE = """work_orders:
@@ -19,24 +14,9 @@ FILE = """work_orders:
 
 
 @pytest.fixture
-def works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MonthWorks:
-    monkeypatch.delenv("ZCF_STORE", raising=False)
-    made = MonthWorks(tmp_path).full().settle()
-    for room in (matching, orders):
-        monkeypatch.setattr(room, "_service", lambda _: made.service())
-    (tmp_path / "orders.yaml").write_text(FILE, encoding="utf-8")
-    return made
-
-
-def run(*words: object, code: int = 0) -> str:
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result.output
-
-
-def told(*words: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run(*words, "--json"))
-    return found
+def works(month: MonthWorks) -> MonthWorks:
+    month.path.with_name("orders.yaml").write_text(FILE, encoding="utf-8")
+    return month
 
 
 def test_orders_and_idle_are_what_the_meter_counted(works: MonthWorks):

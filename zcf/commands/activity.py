@@ -1,7 +1,6 @@
 """`zcf activity`: fuels, gases, steam, freight, suppliers: what no meter tells; checked whole, then entered."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,19 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zcf.commands.answers import AsJson, _service
-from zcf.commands.correcting import EXIT_WRONG, DryRun, Who, Why
+from zcf.commands.entering import DryRun, Who, Why, about_a_site, append, named
 
 if TYPE_CHECKING:
     from analytics.service import FactoryService
     from metering.store.entries import Entry
 
-app = typer.Typer(no_args_is_help=True, help="Activities that no meter tells: fuels, gases, steam, freight, suppliers.")
-
-
-@app.callback()
-def _site(context: typer.Context, site: Annotated[Path, typer.Argument(help="The site file.", metavar="SITE")]) -> None:
-    """Activities that no meter tells: fuels, gases, steam, freight, suppliers."""
-    context.obj = site
+app = about_a_site("Activities that no meter tells: fuels, gases, steam, freight, suppliers.")
 
 
 @app.command()
@@ -31,13 +24,11 @@ def enter(
     *, who: Who, why: Why, dry_run: DryRun = False, as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Enter a file's records, all or none; every fault is told with its line."""
-    if not who.strip() or not why.strip():
-        print("--who and --why: an entry needs them", file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG)
+    by = named(who, why)
     service = _service(context.obj)
-    entries = _drafted(service, file, who.strip(), why.strip())
+    entries = _drafted(service, file, *by)
     if not dry_run:
-        _write(service, entries)
+        append(service.config.store_dir, "zcf activity", entries)
     told = [{"id": e.id, "record": e.body["row"]["id"], "body": dict(e.body)} for e in entries]
     if as_json:
         print(json.dumps({"entries": told, "written": not dry_run}, ensure_ascii=False))
@@ -70,17 +61,6 @@ def metered_fuels(service: "FactoryService", now_ms: int) -> list[Any]:
         for point, name in service.source.series()
         if point in here and name in FUEL and quantity(name).unit in PATHS
     ]
-
-
-def _write(service: "FactoryService", entries: list["Entry"]) -> None:
-    from metering.store.entries import EntriesWriter
-
-    writer = EntriesWriter(service.config.store_dir, "zcf activity")
-    try:
-        for entry in entries:
-            writer.append(entry)
-    finally:
-        writer.close()
 
 
 @app.command("list")

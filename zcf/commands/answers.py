@@ -106,14 +106,7 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
             line["status"], f"{line['kg'] / 1000:,.3f}",
         )  # fmt: skip
     console.print(table)
-    for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
-        total = document["totals"][key]
-        if total["co2_only"] is None:
-            console.print(f"{label}: [yellow]not known:[/] {document['unknown'][key][lang]}")
-            continue
-        sure = document.get("uncertainty", {}).get(key, {}).get("co2_only")
-        said = f"; {sure[lang]}" if sure else ""
-        console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e{said}")
+    _show_totals(console, document, lang)
     console.print(f"remainder of the market-based method: {document['remainder']}")
     _show_beside(console, document, lang)
     if closing := document.get("closing"):
@@ -123,6 +116,17 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     for fault in document["faults"]:
         console.print(f"[yellow]not counted:[/] {fault['where']}: {fault[lang]}")
     _show_suspects(console, document.get("suspects", ()), lang)
+
+
+def _show_totals(console: "Console", document: Mapping[str, Any], lang: str) -> None:
+    for key, label in (("total_lb", "gross, location-based"), ("total_mb", "gross, market-based")):
+        total = document["totals"][key]
+        if total["co2_only"] is None:
+            console.print(f"{label}: [yellow]not known:[/] {document['unknown'][key][lang]}")
+            continue
+        sure = document.get("uncertainty", {}).get(key, {}).get("co2_only")
+        said = f"; {sure[lang]}" if sure else ""
+        console.print(f"{label}: {total['co2_only'] / 1000:,.3f} tCO2, {total['co2e'] / 1000:,.3f} tCO2e{said}")
 
 
 def _show_suspects(console: "Console", found: Iterable[Mapping[str, Any]], lang: str) -> None:

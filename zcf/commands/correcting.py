@@ -1,20 +1,20 @@
 """`zcf correct`: what people know of a meter, entered with who and why; the readings stay as they are."""
 
 import json
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from zcf.commands.answers import AsJson
+from zcf.commands.entering import DryRun, Who, Why, about_a_site, refused
 
 if TYPE_CHECKING:
     from metering.sitefile import SiteConfig
     from metering.store.entries import Entry
     from zcf.correction_effect import Change, Effect
 
-EXIT_WRONG = 2
-app = typer.Typer(no_args_is_help=True, help="Correct a meter's figures by an entry; a later entry can undo it.")
+app = about_a_site("Correct a meter's figures by an entry; a later entry can undo it.")
 
 Point = Annotated[str, typer.Option("--point", help="The metering point.")]
 Register = Annotated[str, typer.Option("--quantity", help="The register.")]
@@ -22,17 +22,7 @@ At = Annotated[str, typer.Option("--at", help="When: 2026-10-03T14:30 by the sit
 From = Annotated[str, typer.Option("--from", help="From when on.")]
 To = Annotated[str, typer.Option("--to", help="Until when.")]
 Value = Annotated[str, typer.Option("--value", help="In the register's unit.")]
-Who = Annotated[str, typer.Option("--who", help="Who knows it.")]
-Why = Annotated[str, typer.Option("--why", help="How it is known.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and say what it would change; enter nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 ENERGY = "active_energy_import"
-
-
-@app.callback()
-def _site(context: typer.Context, site: Annotated[Path, typer.Argument(help="The site file.", metavar="SITE")]) -> None:
-    """Correct a meter's figures by an entry; a later entry can undo it."""
-    context.obj = site
 
 
 @app.command()
@@ -148,9 +138,7 @@ def _enter(
     try:
         entry = Draft(config, time.time_ns() // 1_000_000).entry(kind, words, *by)
     except WrongEntryError as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG) from None
+        raise refused(error.faults) from None
     found = effect(config, entry)
     if not dry_run:
         write(config, entry)

@@ -1,22 +1,15 @@
 """`zcf evidence`: what no meter can know, declared by a document with its hash, from a day on and until it expires."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from zcf.commands.answers import AsJson, _service
-from zcf.commands.correcting import EXIT_WRONG, DryRun, Who, Why
+from zcf.commands.entering import DryRun, Who, Why, about_a_site, refused
 
-app = typer.Typer(no_args_is_help=True, help="Declare clauses and numbers by a document; they hold until it expires.")
-
-
-@app.callback()
-def _site(context: typer.Context, site: Annotated[Path, typer.Argument(help="The site file.", metavar="SITE")]) -> None:
-    """Declare clauses and numbers by a document; they hold until it expires."""
-    context.obj = site
+app = about_a_site("Declare clauses and numbers by a document; they hold until it expires.")
 
 
 @app.command()
@@ -40,9 +33,7 @@ def declare(
     try:
         entry = EvidenceDraft(service).entry(words, who, why)
     except WrongEntryError as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG) from None
+        raise refused(error.faults) from None
     if not dry_run:
         write(service.config, entry)
     told = {"id": entry.id, "kind": entry.kind, "who": entry.who, "why": entry.why, "at_ms": entry.at_ms}

@@ -1,19 +1,17 @@
 """`zcf ledger`: green power, certificates, credits and allowances; what is claimed twice is refused with the reason."""
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zcf.commands.answers import AsJson, _service
-from zcf.commands.correcting import EXIT_WRONG, DryRun, Who, Why
+from zcf.commands.entering import DryRun, Who, Why, about_a_site, refused
 
 if TYPE_CHECKING:
     from metering.store.entries import Entry
 
-app = typer.Typer(no_args_is_help=True, help="Green power, certificates, credits, allowances: held, retired for whom.")
+app = about_a_site("Green power, certificates, credits, allowances: held, retired for whom.")
 
 Lot = Annotated[str, typer.Option("--lot", help="The lot it leaves: the name `list` shows.")]
 Amount = Annotated[str, typer.Option("--amount", help="MWh or tCO2e; else counted from the serials.")]
@@ -22,12 +20,6 @@ ForYear = Annotated[str, typer.Option("--year", help="The year it is for.")]
 Paper = Annotated[str, typer.Option("--document", help="The document that shows it.")]
 On = Annotated[str, typer.Option("--on", help="The day; today where none is given.")]
 Purpose = Annotated[str, typer.Option("--purpose", help="What for: own use, a product, a compliance year.")]
-
-
-@app.callback()
-def _site(context: typer.Context, site: Annotated[Path, typer.Argument(help="The site file.", metavar="SITE")]) -> None:
-    """Green power, certificates, credits, allowances: held, retired for whom."""
-    context.obj = site
 
 
 @app.command()
@@ -164,9 +156,7 @@ def _enter(
     try:
         entry = LedgerDraft(service).entry(kind, words, *by)
     except WrongEntryError as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG) from None
+        raise refused(error.faults) from None
     if not dry_run:
         write(service.config, entry)
     body = _document(entry, written=not dry_run)

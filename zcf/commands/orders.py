@@ -1,7 +1,6 @@
 """`zcf orders`: work orders, and the energy and carbon of each; with the idle they close against the meters."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,18 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zcf.commands.answers import AsJson, _service
-from zcf.commands.correcting import EXIT_WRONG, DryRun, Who, Why
+from zcf.commands.entering import DryRun, Who, Why, about_a_site, append, named
 
 if TYPE_CHECKING:
-    from metering.store.entries import Entry
+    pass
 
-app = typer.Typer(no_args_is_help=True, help="Work orders: energy and carbon per product, closing against the meters.")
-
-
-@app.callback()
-def _site(context: typer.Context, site: Annotated[Path, typer.Argument(help="The site file.", metavar="SITE")]) -> None:
-    """Work orders: energy and carbon per product, closing against the meters."""
-    context.obj = site
+app = about_a_site("Work orders: energy and carbon per product, closing against the meters.")
 
 
 @app.command()
@@ -33,31 +26,18 @@ def enter(
     from analytics.order_files import KIND, read_orders
     from metering.store.entries import Entry
 
-    if not who.strip() or not why.strip():
-        print("--who and --why: an entry needs them", file=sys.stderr)
-        raise typer.Exit(EXIT_WRONG)
+    by = named(who, why)
     service, now_ms = _service(context.obj), time.time_ns() // 1_000_000
     site = service.config.site
     bodies = read_orders(file, site.zone, [p.id for p in site.points], service.source.entries.entries())
     names = [f"{KIND}-{body['row']['id']}-{now_ms}" for body in bodies]
-    entries = [Entry(n, KIND, who.strip(), why.strip(), now_ms, b) for n, b in zip(names, bodies, strict=True)]
+    entries = [Entry(name, KIND, *by, now_ms, body) for name, body in zip(names, bodies, strict=True)]
     if not dry_run:
-        _write(service.config.store_dir, entries)
+        append(service.config.store_dir, "zcf orders", entries)
     if as_json:
         print(json.dumps({"entries": names, "written": not dry_run}))
     else:
         print(f"{'would enter' if dry_run else 'entered'} {len(names)} work orders")
-
-
-def _write(store: Path, entries: "list[Entry]") -> None:
-    from metering.store.entries import EntriesWriter
-
-    writer = EntriesWriter(store, "zcf orders")
-    try:
-        for entry in entries:
-            writer.append(entry)
-    finally:
-        writer.close()
 
 
 @app.command()
