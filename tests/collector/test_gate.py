@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.protocols import gate
 from collector.protocols.gate import ALLOWED, ForbiddenFunctionError, NoAnswerError, Request, Verdict, judge
 from metering.reading import GapReason
 
@@ -83,3 +84,18 @@ def test_an_exception_is_whole_and_clean(code: int) -> None:
     assert verdict is not None
     assert isinstance(verdict.refusal, NoAnswerError)
     assert (verdict.refusal.reason, verdict.refusal.code, verdict.clean) == (GapReason.EXCEPTION, code, True)
+
+
+@given(st.sampled_from((3, 4)), st.integers(1, 125), st.integers(1, 0xFFFF), st.integers(0, 255), st.data())
+def test_an_answer_known_at_a_glance_is_what_looking_at_every_part_gives(
+    function: int, count: int, tid: int, unit: int, data: st.DataObject
+) -> None:
+    request = Request(unit, function, 0, count)
+    body = data.draw(st.binary(min_size=2 * count, max_size=2 * count))
+    frame = struct.pack(">HHHBBB", tid, 0, 3 + 2 * count, unit, function, 2 * count) + body
+    for received in (frame, frame + frame, frame[:-1], data.draw(st.binary(max_size=20)) + frame):
+        assert told(judge(request, tid, received)) == told(gate._judge(request, tid, received))
+
+
+def told(verdict: Verdict | None) -> tuple[object, ...] | None:
+    return None if verdict is None else (verdict.data, str(verdict.refusal), verdict.clean, verdict.frame)

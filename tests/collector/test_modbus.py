@@ -7,6 +7,7 @@ import pytest
 
 from collector.protocols.gate import ForbiddenFunctionError, NoAnswerError, Request
 from collector.protocols.modbus import Gate
+from collector.protocols.pdus import TcpFramer, pdu_of, tcp_frame
 from metering.reading import GapReason
 from tests.collector import doubles
 from tests.collector.doubles import Ask, Manner, at, device, words
@@ -292,3 +293,9 @@ async def test_a_connect_delay_is_kept_before_the_first_request() -> None:
         assert await polls(gate, 1) == [True]
         assert loop.time() - started >= 0.05
         gate.close()
+
+
+def test_a_request_kept_as_bytes_is_what_pymodbus_makes_of_it_under_each_number():
+    for number in (1, 0x1234, 0xFFFF):
+        for request in (Request(17, 3, 0x6B, 3), Request(1, 4, 0, 125), Request(9, 1, 5, 16), Request(2, 43, 0, 1)):
+            assert tcp_frame(request, number) == TcpFramer(len).buildFrame(pdu_of(request, number))

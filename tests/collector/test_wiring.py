@@ -122,3 +122,12 @@ def test_the_example_site_is_wired() -> None:
     links = wire_site(load_site(Path(__file__).parents[2] / "deploy" / "example" / "site.yaml"))
     assert sum(len(d.groups) for link in links for d in link.devices) > 50
     assert max(link.connect_delay_s for link in links) == 1.0  # an inverter's dongle
+
+
+def test_devices_that_lie_alike_share_one_decoder_and_another_ratio_has_its_own(tmp_path: Path) -> None:
+    device = "  - {id: %s, profile: eastron-sdm630, link: a, unit: %d}\n"
+    point = "  - {id: p-%s, role: load, parent: grid, device: %s%s}\n"
+    body = MODBUS + device % ("n", 4) + device % ("o", 5) + POINT % "" + point % ("n", "n", "")
+    found = groups(tmp_path, body + point % ("o", "o", ", reversed: true"))
+    assert found["m", "power"].decoder is found["n", "power"].decoder
+    assert found["o", "energy"].decoder is not found["n", "energy"].decoder
