@@ -96,7 +96,7 @@ def press(page: Page, selector: str) -> None:
 
 
 def log_in(page: Page, token: str, view: str = "alerts") -> None:
-    page.until("location.pathname.endsWith('login.html') && document.querySelector('#login h1').textContent.trim()")
+    page.until("location.pathname.endsWith('login.html') && document.querySelector('#login h1')?.textContent.trim()")
     page.tab.fill("#token", token)
     page.tab.press("#token", "Enter")
     page.until(f"!location.pathname.endsWith('login.html') && location.hash.startsWith('#{view}')")
