@@ -134,14 +134,13 @@ class FactoryService:
         return self.clock() // QUARTER_MS
 
     def _account(self, period: Period) -> Account:
-        site = self.config.site
         end_ms = max(period.start_ms, min(period.end_ms, (self._quarter() + 1) * QUARTER_MS))
         keys = [key for key in self.source.series() if is_settled(key)]
         series = {k: v for k, v in self.books.intervals(keys, period.start_ms, end_ms).items() if len(v)}
         counted = {k: v for k, v in series.items() if quantity(k[1]).kind is not Kind.GAUGE}
-        found = flows(site, counted, period.start_ms, end_ms)
+        found = flows(self.config.site, counted, period.start_ms, end_ms)
         made = balance(found, self.table, self._settings(period.start_ms, end_ms))
-        return Account(period, found, made, series, settled_until(site, counted))
+        return Account(period, found, made, series, settled_until(self.config.site, counted))
 
     def scored(self, text: str | None = None) -> Account:
         """The account a scorecard is made of: a period, else the last twelve months as far as they are known."""
@@ -212,6 +211,9 @@ class FactoryService:
 
     def matching(self, period: str) -> Document:
         """Clean electricity against load by the hour, and the battery's colours."""
+        return self._document("matching", period, lambda: self._matching(period))
+
+    def _matching(self, period: str) -> Document:
         found = self.account(period)
         return self._head(period) | matching_of(found.flows, found.balance, self.config.file.facts)
 
