@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from collector.protocols import host
 from collector.protocols.gate import NoAnswerError, Request
 from collector.protocols.host import Host
 from collector.protocols.line import LineGate
@@ -90,7 +91,10 @@ async def test_n6_an_address_that_swallows_everything_gets_its_share_of_the_time
         assert await gate._host._addresses(3) == ["127.0.0.1", DEAD]  # the one that took it goes first the next time
 
 
-async def test_n6_where_no_name_server_answers_the_address_of_before_is_used(resolver: Resolver) -> None:
+async def test_n6_where_no_name_server_answers_the_address_of_before_is_used(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "_PATIENCE_S", 0.2)
     async with device() as meter:
         gate = Gate(NAME, meter.port)
         await asked(gate)
