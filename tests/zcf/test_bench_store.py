@@ -15,6 +15,7 @@ def found():
     return store.run(devices=2, days=1, batches=3, rounds=2)
 
 
+@pytest.mark.long
 def test_a_small_comparison_holds_every_figure(found):
     assert (found["series"], found["rounds"]) == (20, 2)
     assert set(found["bytes_per_sample"]) == set(store.ALL)
@@ -26,6 +27,7 @@ def test_a_small_comparison_holds_every_figure(found):
         assert found[task]["zcf readings"]["time_ratio_to_ours"] == 1
 
 
+@pytest.mark.long
 def test_it_is_shown_as_tables_and_as_json(found, capsys):
     store.show(found, as_json=True)
     assert capsys.readouterr().out.startswith('{"devices": 2')
