@@ -75,6 +75,7 @@ class _System:
     vector: Float
     cells: int  # of the longest node
     quiet: frozenset[str]  # meters and nodes whose readings agree as well as readings can: there, scatter makes nothing
+    scatter: Mapping[str, float]  # meter -> information that is noise if all scatter beside it is its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +104,7 @@ def reconcile(flows: Flows) -> Reconciliation:
     system = _system(tuple(one for one in nodes if one.node not in still), limits)
     first = fit = _fit(system, {})
     freed: dict[tuple[str, str], Term] = {}
-    while len(freed) < MOST and (worst := _worst(fit, limits, freed)) is not None:
+    while len(freed) < MOST and (worst := _worst(system, fit, limits, freed)) is not None:
         freed[worst.name, worst.kind] = worst
         fit = _fit(system, freed)
     stopped = tuple(Term(name, "standing", LOSS_U, score=_share(one) / LOSS_U) for name, one in still.items())
@@ -129,17 +130,20 @@ def _system(nodes: tuple[Closure, ...], limits: Mapping[str, float]) -> _System:
     kept = tuple(t for t in terms if t.u > 0)
     information, vector = np.zeros((len(kept), len(kept))), np.zeros(len(kept))
     loud: set[str] = set()
+    scatter: dict[str, float] = dict.fromkeys(names, 0.0)
     for one in nodes:
         columns = np.stack([_column(one, t) for t in kept], axis=1)
         target = one.rest - LOSS * one.inflow
         largest = max(one.signs, key=lambda name: float(np.abs(one.meters[name]).sum()))
         fixed = [t.kind == "loss" or t.name == largest for t in kept]  # else gains of −1 would explain any scatter
-        variance, quiet = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
+        variance, inflated, quiet = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
+        scatter |= {name: scatter[name] + len(one.cells) / inflated for name in one.signs if name in scatter}
         loud.update(() if quiet else (one.node, *one.signs))
         information += columns.T @ columns / variance
         vector += columns.T @ target / variance
     quiet_terms = frozenset(t.name for t in kept) - loud
-    return _System(kept, information, vector, max((len(one.cells) for one in nodes), default=0), quiet_terms)
+    cells = max((len(one.cells) for one in nodes), default=0)
+    return _System(kept, information, vector, cells, quiet_terms, scatter)
 
 
 def _column(node: Closure, term: Term) -> Float:
@@ -150,15 +154,16 @@ def _column(node: Closure, term: Term) -> Float:
     return np.zeros(len(node.inflow))
 
 
-def _variance(columns: Float, target: Float, inflow: Float) -> tuple[float, bool]:
-    """What no gain can explain of a node [unit²], larger where it follows itself in time (AR(1)); is it the least."""
+def _variance(columns: Float, target: Float, inflow: Float) -> tuple[float, float, bool]:
+    """What no gain can explain of a node [unit²], by how much it is larger for AR(1), and is it the least there is."""
     columns = columns[:, np.any(columns, axis=0)]
     left = target - columns @ np.linalg.lstsq(columns, target, rcond=1e-9)[0]
     power = float(left @ left)
     near = float(left[1:] @ left[:-1]) / power if power > 0 else 0.0
     near = min(max(near, 0.0), 0.95)
     floor = SCATTER**2 * float(np.mean(inflow**2)) or 1e-12
-    return max(power / len(left), floor) * (1 + near) / (1 - near), power / len(left) <= 4 * floor
+    inflated = (1 + near) / (1 - near)
+    return max(power / len(left), floor) * inflated, inflated, power / len(left) <= 4 * floor
 
 
 def _fit(system: _System, freed: Mapping[tuple[str, str], Term]) -> Fit:
@@ -194,11 +199,32 @@ def _fitted(term: Term, u: float, z: float, learnt: float) -> Term:
     )
 
 
-def _worst(fit: Fit, limits: Mapping[str, float], freed: Mapping[tuple[str, str], Term]) -> Term | None:
+def _worst(
+    system: _System, fit: Fit, limits: Mapping[str, float], freed: Mapping[tuple[str, str], Term]
+) -> Term | None:
     """What stands out most: an error well beyond the class, or a node that loses far more than cables do."""
     able = [t for t in fit.terms if (t.name, t.kind) not in freed and abs(t.score) > LIMIT and t.firm]
-    able = [t for t in able if _matters(t, limits)]
-    return max(able, key=lambda t: abs(t.score), default=None)
+    able = sorted((t for t in able if _matters(t, limits)), key=lambda t: -abs(t.score))
+    return next((t for t in able if t.kind != "gain" or _stands_out(system, t, freed)), None)
+
+
+def _stands_out(system: _System, term: Term, freed: Mapping[tuple[str, str], Term]) -> bool:
+    """Would it not fit its class either if all scatter beside it were its own: a coarse register, say."""
+    again = _fit(_without_scatter(system, term), freed).term(term.name, term.kind)
+    return abs(again.score) > LIMIT / 2
+
+
+def _without_scatter(system: _System, term: Term) -> _System:
+    """Noise in its own column makes a meter seem to read too much (errors in variables, Fuller 1987): taken off."""
+    at = [(t.name, t.kind) for t in system.terms].index((term.name, term.kind))
+    u = np.array([t.u for t in system.terms])
+    taken = min(system.scatter[term.name], float(system.information[at, at]))
+    information, vector = system.information.copy(), system.vector.copy()
+    information[at, at] -= taken
+    vector[at] += taken
+    values, vectors = np.linalg.eigh(information * u[:, None] * u[None, :])
+    scaled = (vectors * np.maximum(values, 0.0)) @ vectors.T  # less than nothing is not known
+    return replace(system, information=scaled / u[:, None] / u[None, :], vector=vector)
 
 
 def _matters(term: Term, limits: Mapping[str, float]) -> bool:

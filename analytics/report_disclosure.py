@@ -124,7 +124,8 @@ def annexes(facts: Facts) -> Iterator[Chapter]:
     ))  # fmt: skip
     yield Chapter("B", S("附录 B：计量", "Annex B: metering"), (part.nodes_table(facts), how_to_check(facts)))
     yield Chapter(
-        "C", S("附录 C：逐条结论", "Annex C: every verdict"),
+        "C",
+        S("附录 C：逐条结论", "Annex C: every verdict"),
         (*map(part.scorecard, facts.scores.values()), conditions_table(facts)),
     )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 MINUTE_MS = 60_000
 QUARTER_MS = 900_000
 
+
 class Step(IntEnum):
     """How far a quarter-hour is thinned."""
 

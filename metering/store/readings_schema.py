@@ -11,7 +11,8 @@ CREATE TABLE loss(
   last_seq INTEGER NOT NULL, polls INTEGER NOT NULL, reason TEXT NOT NULL);
 """
 MIGRATIONS = {1: _SINCE_2}  # what each older format lacks
-SCHEMA = """
+SCHEMA = (
+    """
 CREATE TABLE poll_group(id INTEGER PRIMARY KEY, definition TEXT NOT NULL UNIQUE);
 CREATE TABLE poll(
   seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, grp INTEGER NOT NULL, epoch INTEGER NOT NULL,
@@ -41,7 +42,9 @@ CREATE TABLE delivered(
 CREATE TABLE quarantine(
   id INTEGER PRIMARY KEY, sink TEXT NOT NULL, seq INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL,
   at_ms INTEGER NOT NULL);
-""" + _SINCE_2
+"""
+    + _SINCE_2
+)
 LAST_INFO = (
     "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC LIMIT 1"
 )

@@ -47,7 +47,10 @@ WRONG = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("faults", [(), WRONG], ids=["sound", "wrongly connected"])
+@pytest.mark.parametrize(
+    "faults",
+    [pytest.param((), id="sound"), pytest.param(WRONG, id="wrongly connected", marks=pytest.mark.long)],
+)
 def test_history_is_what_the_live_device_shows(
     plant_file: PlantFile, plant: Plant, groups, midnight_ms: int, faults: tuple[Fault, ...]
 ) -> None:

@@ -1,6 +1,5 @@
 """`zcf ledger` as it is typed: entered, refused with the reason, and seen again in the balance."""
 
-
 import pytest
 
 from tests.analytics.month_works import MONTH, MonthWorks

@@ -1,6 +1,5 @@
 """`zcf orders` and `zcf match` as they are typed."""
 
-
 import pytest
 
 from tests.analytics.month_works import MONTH, MonthWorks
