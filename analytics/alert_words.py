@@ -17,6 +17,7 @@ KINDS: Mapping[str, Name] = {
     "open_item": ("待处理项", "open item"), "data_quality": ("数据质量", "data quality"),
     "exposure": ("访问未加密", "open without encryption"),
 }  # fmt: skip
+WINDOWS: Mapping[str, Name] = {"month": ("本月", "this month"), "year": ("本年", "this year")}
 STATES: Mapping[str, Name] = {
     "firing": ("告警", "ALERT"), "repeat": ("仍未恢复", "STILL FIRING"), "resolved": ("已恢复", "RESOLVED"),
     "heartbeat": ("心跳", "HEARTBEAT"), "digest": ("汇总", "DIGEST"),
@@ -53,8 +54,10 @@ def subject_name(subject: str, names: Callable[[str], Name]) -> Name:
         zh, en = names(point)
         told = name.partition("@")[0]
         return (clean(f"{zh} {told}"), clean(f"{en} {told}"))
+    if kind == "budget":
+        return WINDOWS.get(rest, (rest, rest))
     heads = {"device": ("设备", "device"), "link": ("链路", "link"), "host": ("网关", "gateway"),
-             "criterion": ("指标", "criterion"), "budget": ("预算", "budget")}  # fmt: skip
+             "criterion": ("指标", "criterion")}  # fmt: skip
     zh, en = heads.get(kind, ("", ""))
     return (clean(f"{zh} {rest}"), clean(f"{en} {rest}"))
 

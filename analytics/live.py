@@ -76,11 +76,11 @@ def _balance(nodes: Iterable[Mapping[str, Any]]) -> dict[str, float | None]:
         keys = ("grid_import_kw", "grid_export_kw", "generation_kw", "charge_kw", "discharge_kw", "consumption_kw")
         return dict.fromkeys((*keys, "self_share"))
     used = grid + made - stored
-    own = used - max(grid, 0.0)
+    own, bought = max(made, 0.0) + max(-stored, 0.0), max(grid, 0.0)
     return {
         "grid_import_kw": max(grid, 0.0), "grid_export_kw": max(-grid, 0.0), "generation_kw": made,
         "charge_kw": max(stored, 0.0), "discharge_kw": max(-stored, 0.0), "consumption_kw": used,
-        "self_share": min(1.0, max(0.0, own / used)) if used > 0 else None,
+        "self_share": own / (own + bought) if own + bought > 0 else None,
     }  # fmt: skip
 
 

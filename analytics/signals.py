@@ -152,8 +152,8 @@ def verdict_signals(rule: Rule, verdicts: Iterable[Judged], was_met: Mapping[str
 
 
 def _margin(one: Judged) -> float:
-    """How far from its threshold, as a share of it; nothing to measure is far."""
-    if one.value is None or not one.threshold:
+    """How far from its threshold, as a share of it; what is met or not and nothing between is far."""
+    if one.value is None or not one.threshold or one.op == "==":
         return 1.0
     return abs(one.value - one.threshold) / abs(one.threshold)
 

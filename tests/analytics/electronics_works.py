@@ -122,7 +122,8 @@ class Works:
         return {
             "grid_import_kw": max(0.0, kw["grid"]), "grid_export_kw": out, "generation_kw": made,
             "charge_kw": max(0.0, kw["battery"]), "discharge_kw": max(0.0, -kw["battery"]), "consumption_kw": used,
-            "self_share": min(1.0, max(0.0, (made - out) / used)),
+            "self_share": (made + max(0.0, -kw["battery"]))
+            / (made + max(0.0, -kw["battery"]) + max(0.0, kw["grid"])),
         }  # fmt: skip
 
     def energy(self, period: str) -> Document:

@@ -302,9 +302,10 @@ def test_a_verdict_is_at_risk_when_it_is_near_or_lost_and_never_when_it_never_wa
     rule = Rule("card", "verdict", margin=0.05, standard="s")
     safe, near = Judged("a", "MET", 90.0, 50.0, ">="), Judged("b", "MET", 51.0, 50.0, ">=")
     never, lost = Judged("c", "NOT_MET", 10.0, 50.0, ">="), Judged("d", "UNDETERMINED", None, 50.0, ">=")
+    exact = Judged("e", "MET", 1.0, 1.0, "==", "bool")  # a yes is not nearly a no
     was = met({"d": True}, [safe, near, never])
-    found = {s.subject: s.bad for s in verdict_signals(rule, [safe, near, never, lost], was)}
-    assert found == {"criterion:s/a": False, "criterion:s/b": True, "criterion:s/c": False, "criterion:s/d": True}
+    found = {s.subject[-1]: s.bad for s in verdict_signals(rule, [safe, near, never, lost, exact], was)}
+    assert found == {"a": False, "b": True, "c": False, "d": True, "e": False}
 
 
 EVIL = [

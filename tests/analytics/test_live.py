@@ -40,7 +40,7 @@ def test_the_flow_balances_and_generation_counts_as_what_it_gives():
     assert nodes(made)["pv"]["kw"] == 60.0
     assert (balance["grid_import_kw"], balance["generation_kw"], balance["charge_kw"]) == (100.0, 60.0, 20.0)
     assert balance["consumption_kw"] == 140.0
-    assert balance["self_share"] == pytest.approx(40 / 140)
+    assert balance["self_share"] == pytest.approx(60 / 160)  # of what flows in, wherever it goes
 
 
 def test_export_and_discharge_have_their_own_numbers_and_are_never_negative():

@@ -8,7 +8,7 @@ import { scaled } from "./figures.js";
 import { asks } from "./asks.js";
 import { selftestCard } from "./selftest.js";
 import { status } from "./explanation.js";
-import { cheapest, stepLine, stepsOf } from "./steps.js";
+import { cheapest, pricedIn, stepLine, stepsOf } from "./steps.js";
 import { explainVerdict } from "./explained.js";
 import { mark, OUTCOMES, tally, wordOf } from "./verdict.js";
 import { named, t } from "./words.js";
@@ -38,6 +38,7 @@ export function openCriteria(root, page, argument) {
 function view(document_, wanted, choose) {
   const { standards, standard, counts, counts_apart: apart, verdicts } = document_;
   const dimensions = dimensionsOf(standard, verdicts);
+  pricedIn(document_);
   return h("div", { class: "stack" },
     h("div", { class: "view-head" },
       standards.length > 1 ? choice(standards, standard) : h("h2", null, named(standard?.name, standard?.id)),

@@ -11,7 +11,7 @@ import { age, dateOf, dayOf, coverage as covered, figure, hourOf, percent, timeO
 import { draw, key } from "./flow.js";
 import { interval, intervalOf } from "./interval.js";
 import { severityMark } from "./severity.js";
-import { cheapest, stepLine } from "./steps.js";
+import { cheapest, pricedIn, stepLine } from "./steps.js";
 import { named, t } from "./words.js";
 import { mark, tally, wordOf } from "./verdict.js";
 
@@ -140,7 +140,9 @@ function monthOf(document_) {
   ];
 }
 
-function scoreOf({ counts, counts_apart: apart, standard, verdicts }) {
+function scoreOf(score) {
+  const { counts, counts_apart: apart, standard, verdicts } = score;
+  pricedIn(score);
   const others = Object.values(apart ?? {}).reduce((sum, count) => sum + count, 0);
   const next = cheapest(verdicts);
   return [

@@ -16,6 +16,10 @@ export function cheapest(verdicts) {
   return sorted.length ? { verdict: sorted[0], steps: sorted[0].way.steps } : null;
 }
 
-export const money = (amount) => (typeof amount === "number" ? t(amount < 0 ? "steps.saves" : "steps.costs", { amount: three(Math.abs(amount)) }) : "");
+// What the site counts its money in; every score says it.
+let currency = "";
+export const pricedIn = (score) => { currency = score.currency ?? ""; };
+
+export const money = (amount) => (typeof amount === "number" ? t(amount < 0 ? "steps.saves" : "steps.costs", { amount: `${three(Math.abs(amount))} ${currency}`.trim() }) : "");
 
 export const stepLine = (verdict, step) => [h("span", null, named(step.name, step.measure)), ": ", figure(step.amount, step.unit), money(step.cost_per_year) && h("span", { class: "faint" }, ` · ${money(step.cost_per_year)}`), verdict && h("span", { class: "faint" }, ` → ${named(verdict.name, verdict.id)}`)];
