@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from metering.store.results import ResultsWriter
 log = structlog.get_logger("analytics")
 EVERY_S = 5.0
 LONGEST_WAIT_S = 60.0
+REST = 4.0  # times as long as a turn took it rests before the next, that the page and the collector find the core free
+LONGEST_REST_S = 20.0
 
 
 class Settling:
@@ -87,6 +90,7 @@ class Settling:
     def _run(self) -> None:
         wait = self.every_s
         while not self._stop.is_set():
+            begun = time.monotonic()
             try:
                 self.once()
             except StoreError as error:
@@ -99,7 +103,7 @@ class Settling:
                 return
             else:
                 wait = self.every_s
-            self._stop.wait(wait)
+            self._stop.wait(max(wait, min(REST * (time.monotonic() - begun), LONGEST_REST_S)))
 
     def stop(self) -> None:
         """End the loop and give the file free."""

@@ -165,7 +165,7 @@ function alertsOf({ counts, alerts, stale }) {
   const [worst] = alerts;
   return [
     h("p", { class: "big firing" }, worst ? severityMark(worst.severity) : mark(stale ? "UNDETERMINED" : "MET"), h("span", { class: "value" }, whole(counts.firing))),
-    h("p", { class: "small" }, stale ? t("alerts.not_looking") : worst ? named(worst.text) : t("alerts.none")),
+    h("p", { class: "small next" }, stale ? t("alerts.not_looking") : worst ? named(worst.text) : t("alerts.none")),
   ];
 }
 
