@@ -36,6 +36,11 @@ _GUESS_MS = 10.0  # how long a request takes, until answers tell
 _UNIT_AWAY = frozenset({0x0A, 0x0B})  # a gateway's word for a unit that does not answer (Modbus exception codes)
 
 
+def _longest_turn_s(wired: WiredLink, units: list[Unit]) -> float:
+    """A connection, its delay and an answer, all as late as they may be, twice; and some more [s]."""
+    return 2 * (_CONNECT_S + wired.connect_delay_s + max((unit.wired.timeout_s for unit in units), default=0)) + 5
+
+
 class ModbusLink:
     """Reads everything behind one gateway or on one serial line, one request at a time."""
 
@@ -50,36 +55,32 @@ class ModbusLink:
     ) -> None:
         """`learned` is told what a device refuses, `told` what it says of itself."""
         self.units, self._gate, self._clock, self._learned = units, gate, clock, learned
-        self._plates = Plates(units, told)
-        self._delay_s = wired.connect_delay_s
+        self._wired, self._plates = wired, Plates(units, told)
         self._longest_wait_ms = ADAPTER_WAIT_MS if wired.link.type == "rtu" else LINK_WAIT_MS
         self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
-        self._name = wired.link.id
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
         self._owner = {number: unit for unit in units for number in unit.feeds}
-        feeds = [feed for unit in units for feed in unit.feeds.values()]
+        feeds = (feed for unit in units for feed in unit.feeds.values())
         self._timetable = Timetable(track for feed in feeds for track in feed.next_ticks)
         self._patience = Patience()
         self._cause = Cause(GapReason.CONNECT)
         self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
         self._usual_ms = {number: _GUESS_MS * len(asked) for unit in units for number, asked in unit.requests.items()}
         self._drops = 0  # connections the other end closed since the last good answer
-        self._stalled_ms = 0
+        self._stalled_ms = self._turns = 0
         self._quiet_until = 0.0
         self._reopening: asyncio.Task[None] | None = None
         self._nap: asyncio.Future[None] | None = None
         self._halt_ms: int | None = None
         self._asked: Request | None = None
-        self._turns = 0
-        # one request of each kind of wait: connection, its delay, the answer; then the same once more
-        self._longest_s = 2 * (_CONNECT_S + self._delay_s + max((u.wired.timeout_s for u in units), default=0)) + 5
+        self._longest_s = _longest_turn_s(wired, units)
 
     @property
     def pulse(self) -> Pulse:
         """How far it has got, for the watchdog."""
         napping = self._nap is not None and not self._nap.done()
         late = self._timetable.next_ms() + _LONGEST_MS < self._clock.now_ms()
-        return Pulse(f"poll {self._name}", self._turns, late or not napping, self._longest_s)
+        return Pulse(f"poll {self._wired.link.id}", self._turns, late or not napping, self._longest_s)
 
     async def run(self) -> None:
         """Read what is due until halted, and what was due before that; every picked tick ends in its feed."""
@@ -231,7 +232,7 @@ class ModbusLink:
         if len(self.units) == 1:
             return unit.wired.timeout_s
         spare_ms = self._timetable.spare_ms(self._clock.now_ms(), unit.feeds, self._usual_ms)
-        spare_s = (spare_ms - _MARGIN_MS) / 1000 - self._delay_s
+        spare_s = (spare_ms - _MARGIN_MS) / 1000 - self._wired.connect_delay_s
         return min(unit.wired.timeout_s, max(spare_s, unit.least_s()))
 
     def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
@@ -248,7 +249,7 @@ class ModbusLink:
             return  # it is there and says no to this block: its other groups go on
         others = [other.shortest_ms for other in self.units if other is not unit]
         if not self._gate.is_open:
-            cost_ms += 1000 * self._delay_s
+            cost_ms += 1000 * self._wired.connect_delay_s
             self._reopening = asyncio.create_task(self._gate.open_if_possible())  # so that its delay passes meanwhile
         shortest_ms, silent_ms = min(others, default=None), unit.silent_ms(now_ms)
         wait_ms = unit_wait_ms(unit.patience.failures, cost_ms, shortest_ms, self._dead_wait_ms, silent_ms)
