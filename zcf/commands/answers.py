@@ -1,7 +1,8 @@
 """`zcf balance` and `zcf tree`: the carbon balance, and whether the meters agree; computed and never written."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,15 @@ SiteFile = Annotated[Path, typer.Argument(help="The site file.", metavar="SITE",
 SpanOf = Annotated[str, typer.Option("--period", help="2026, 2026-10, 2026-10-03, FY2026, a..b, today, month")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")]
 Language = Annotated[str, typer.Option("--lang", help="zh or en.")]
+
+
+@contextmanager
+def readable_period() -> Iterator[None]:
+    """Exit status 2 naming --period, where the period asked for cannot be read."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--period") from None
 
 
 def _service(site: Path) -> "FactoryService":
@@ -37,11 +47,10 @@ def balance(
     if boundary and as_ == "issued":
         raise typer.BadParameter("months are closed for the factory; leave --as issued out", param_hint="--boundary")
     try:
-        document = _issued(site, period) if as_ == "issued" else _known(site, period, boundary)
+        with readable_period():
+            document = _issued(site, period) if as_ == "issued" else _known(site, period, boundary)
     except LookupError as error:
         raise typer.BadParameter(str(error.args[0]), param_hint="--boundary" if boundary else "--as") from None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     else:
@@ -136,10 +145,8 @@ def _show_suspects(console: "Console", found: Iterable[Mapping[str, Any]], lang:
 
 def tree(site: SiteFile, period: SpanOf = "month", lang: Language = "en", as_json: AsJson = False) -> None:
     """Do the meters agree: what each node of the tree leaves unexplained, and which meter is most likely wrong."""
-    try:
+    with readable_period():
         document = _service(site).tree(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     else:

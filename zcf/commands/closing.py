@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zcf.commands.answers import AsJson, Language, SiteFile, _service
+from zcf.commands.answers import AsJson, Language, SiteFile, _service, readable_period
 
 if TYPE_CHECKING:
     from analytics.service import FactoryService
@@ -147,11 +147,10 @@ def explain(
     from analytics import explain as walking
 
     try:
-        document = walking.explain(_service(site), figure, period)
+        with readable_period():
+            document = walking.explain(_service(site), figure, period)
     except LookupError as error:
         raise typer.BadParameter(str(error.args[0]), param_hint="FIGURE") from None
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     else:

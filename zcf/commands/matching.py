@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from zcf.commands.answers import AsJson, SiteFile, _service
+from zcf.commands.answers import AsJson, SiteFile, _service, readable_period
 
 
 def match(
@@ -16,10 +16,8 @@ def match(
     as_json: AsJson = False,
 ) -> None:
     """Annual match, hourly match and CFE score of a period; --json also holds the hour x day heat map."""
-    try:
+    with readable_period():
         document = _service(site).matching(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
     else:

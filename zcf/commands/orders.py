@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zcf.commands.answers import AsJson, _service
+from zcf.commands.answers import AsJson, _service, readable_period
 from zcf.commands.entering import DryRun, Who, Why, about_a_site, append, named
 
 if TYPE_CHECKING:
@@ -47,10 +47,8 @@ def footprint(
     as_json: AsJson = False,
 ) -> None:
     """Energy and carbon of each order and each unit, the idle apart."""
-    try:
+    with readable_period():
         body = _service(context.obj).orders(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if as_json:
         print(json.dumps(body, ensure_ascii=False))
         return

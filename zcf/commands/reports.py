@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zcf.commands.answers import AsJson, SiteFile, _service
+from zcf.commands.answers import AsJson, SiteFile, _service, readable_period
 
 if TYPE_CHECKING:
     from analytics.reporting import File
@@ -37,13 +37,11 @@ def report(
     running = _service(site)
     at_ms = running.clock()
     service = running.over(running.source, running.results, lambda: at_ms)  # one instant for every part
-    try:
+    with readable_period():
         files = _files(service, period, kind, formats, langs)
         if bundle is not None:
             _put(bundle, issue(service, period, {one.name: one.data for one in files}))
         document = None if formats else service.balance(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     if document is not None:
         print(json.dumps(document, ensure_ascii=False))
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zcf.commands.answers import AsJson, Language, SiteFile, _service
+from zcf.commands.answers import AsJson, Language, SiteFile, _service, readable_period
 
 if TYPE_CHECKING:
     from analytics.service import FactoryService
@@ -54,10 +54,8 @@ def claim(
     as_json: AsJson = False,
 ) -> None:
     """Which labels the site may use and what each of the others lacks; 1 when the one asked for is refused."""
-    try:
+    with readable_period():
         document = _service(site).claims(period)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--period") from None
     found = [one for one in document["claims"] if label in {"", one["id"]}]
     if not found:
         names = ", ".join(one["id"] for one in document["claims"])
