@@ -6,6 +6,7 @@ import struct
 from collections import Counter
 from contextlib import suppress
 
+from tests.harness.listener import Listener
 from tests.harness.ports import free_port
 from tests.harness.record import Record, now_ms
 
@@ -13,10 +14,11 @@ KINDS = ("late", "double", "mute", "reset", "flip", "slice", "short", "foreign",
 FIRST_S, STEP_S = 0.0, 0.003
 
 
-class Proxy:
+class Proxy(Listener):
     """The public end of one link; `ill` is what happens to its answers now, to one in so many."""
 
     def __init__(self, link: str, upstream: int, record: Record, seed: int, timeout_s: float) -> None:
+        super().__init__(free_port())  # it listens there again after a cut
         self.link, self.upstream, self._record = link, upstream, record
         self._random = random.Random(f"{seed} {link}")
         self._timeout_s = timeout_s
@@ -25,28 +27,11 @@ class Proxy:
         self.up = True
         self.done: Counter[str] = Counter()
         self.connects = 0
-        self._open: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._port = free_port()  # it listens there again after a cut
-
-    async def listen(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = int(self._server.sockets[0].getsockname()[1])
-        return self._port
 
     async def cut(self) -> None:
         """The link goes down: nobody listens, what was open is cut."""
         self.close()
         self.done["cut"] += 1
-
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        for task in list(self._tasks):
-            task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -132,10 +117,6 @@ class Proxy:
         await asyncio.sleep(0.05)
         with suppress(OSError, RuntimeError):
             writer.write(answer)
-
-    def _keep(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from tests.harness.devices import Device, served
+from tests.harness.listener import Listener
 from tests.harness.ptyrelay import asked_of, crc16, frame
 from tests.harness.record import Record, now_ms
 
@@ -21,33 +22,17 @@ _STRANGER = bytes.fromhex("7fffff7f") * 2  # eight registers' worth is made of i
 Send = Callable[[bytes, bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Converter:
+class Converter(Listener):
     """The meters behind one address, as frames of a serial line; `ill` is what happens to one answer in so many."""
 
     def __init__(self, link: str, devices: Iterable[Device], record: Record, seed: int, timeout_s: float) -> None:
+        super().__init__()
         self.link, self._record, self._timeout_s = link, record, timeout_s
         self._devices = {device.plan.unit: device for device in devices}
         self._random = random.Random(f"{seed} {link}")
         self.ill: dict[str, float] = {}  # kind -> chance
         self.done: Counter[str] = Counter()
         self._turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._open: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-        self._port = 0
-
-    async def listen(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = int(self._server.sockets[0].getsockname()[1])
-        return self._port
-
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        for task in list(self._tasks):
-            task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
@@ -55,9 +40,7 @@ class Converter:
             while True:
                 request = await reader.readexactly(_REQUEST)
                 if crc16(request[:-2]) == request[-2:]:
-                    task = asyncio.create_task(self._turn(request, writer))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._keep(asyncio.create_task(self._turn(request, writer)))
         except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
