@@ -10,7 +10,7 @@ from analytics.drafting import Draft, WrongEntryError
 from analytics.tokens import REVOKED
 from metering.period import from_ms
 from metering.sitefile import SiteConfig
-from metering.store.entries import EntriesWriter, Entry
+from metering.store.entries import Entry, entering
 
 MOST_SILENCE_MS = 30 * 86_400_000
 SHOWN = (
@@ -35,11 +35,8 @@ def enter(config: SiteConfig, entry: Entry, via: str) -> None:
     told = {key: entry.body[key] for key in SHOWN if key in entry.body}
     audit.append(f"entry.{entry.kind}", entry.who, entry=entry.id, via=via, why=entry.why, of=told)
     try:
-        writer = EntriesWriter(config.store_dir, via)
-        try:
+        with entering(config.store_dir, via) as writer:
             writer.append(entry)
-        finally:
-            writer.close()
     except BaseException as error:
         audit.append("entry.failed", entry.who, entry=entry.id, reason=type(error).__name__)
         raise

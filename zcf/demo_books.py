@@ -14,7 +14,7 @@ from analytics.site_settings import site_table
 from metering.period import from_ms, month, year
 from metering.reading import MICRO
 from metering.sitefile import SiteConfig
-from metering.store.entries import EntriesReader, EntriesWriter, Entry
+from metering.store.entries import EntriesReader, Entry, entering
 
 WHO = "demo"
 HOUR_MS = 3_600_000
@@ -34,12 +34,9 @@ def enter_books(config: SiteConfig, from_day_ms: int, now_ms: int) -> int:
     if EntriesReader(config.store_dir).entries():
         return 0
     made = list(_entries(config, from_day_ms, now_ms))
-    writer = EntriesWriter(config.store_dir, "zcf demo")
-    try:
+    with entering(config.store_dir, "zcf demo") as writer:
         for entry in made:
             writer.append(entry)
-    finally:
-        writer.close()
     return len(made)
 
 

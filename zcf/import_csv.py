@@ -15,7 +15,7 @@ from metering.reading import MICRO, Quality, Reading, SeriesInfo
 from metering.site import Role
 from metering.sitefile import SiteConfig
 from metering.store import StoreError
-from metering.store.entries import EntriesReader, EntriesWriter, Entry
+from metering.store.entries import EntriesReader, Entry, entering
 from zcf.import_checks import EXACT, Oddity, oddities
 from zcf.import_published import PublishedFactor, published_factor
 from zcf.import_report import Counts, DeclaredCarbon, ImportReport, SeriesSum, series_sum
@@ -45,8 +45,7 @@ def import_file(config: SiteConfig, path: Path, *, who: str, why: str, dry_run: 
     found = difference(EntriesReader(config.store_dir), content.cells)
     if dry_run or not found.new:
         return _report(config, content, found, None, dry_run=dry_run)
-    writer = EntriesWriter(config.store_dir, f"zcf import {path.name}")
-    try:
+    with entering(config.store_dir, f"zcf import {path.name}") as writer:
         reader = EntriesReader(config.store_dir)
         found = difference(reader, content.cells)  # again: only now nobody else can write
         if not found.new:
@@ -55,8 +54,6 @@ def import_file(config: SiteConfig, path: Path, *, who: str, why: str, dry_run: 
         writer.append(entry, [cell.reading for cell in found.new], _infos(config, content))
         if difference(reader, content.cells).new:
             raise StoreError(f"{path}: not all readings arrived in {reader.path}")
-    finally:
-        writer.close()
     return _report(config, content, found, entry.id, dry_run=False)
 
 

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,16 @@ class EntriesWriter:
     def close(self) -> None:
         """Give the folder free."""
         close_writer(self._db, self._lock)
+
+
+@contextmanager
+def entering(store: Path, owner: str) -> Iterator[EntriesWriter]:
+    """A writer for the length of a block."""
+    writer = EntriesWriter(store, owner)
+    try:
+        yield writer
+    finally:
+        writer.close()
 
 
 class EntriesReader:

@@ -52,18 +52,15 @@ def close(
 
 def _close(service: "FactoryService", month: str, who: str, why: str, *, incomplete: bool) -> dict[str, Any]:
     from analytics.closing import closing_entry, closings
-    from metering.store.entries import EntriesWriter
+    from metering.store.entries import entering
 
     _freeze(service)  # what was asked for earlier and not frozen yet
     entry = closing_entry(service, month, who, why, service.clock(), incomplete=incomplete)
     if entry is None:
         last = closings(service.results, month)[-1]
         return {"closed": False, "nothing_changed": True, **_short(last)}
-    writer = EntriesWriter(service.config.store_dir, "zcf close")
-    try:
+    with entering(service.config.store_dir, "zcf close") as writer:
         writer.append(entry)
-    finally:
-        writer.close()
     found = _wait(service, month, entry)
     return {"closed": found is not None, "nothing_changed": False, **_short(found or {"entry": {"id": entry.id}})}
 

@@ -45,11 +45,8 @@ def named(who: str, why: str) -> tuple[str, str]:
 
 def append(store: Path, owner: str, entries: Iterable["Entry"]) -> None:
     """Append entries under the lock, in order."""
-    from metering.store.entries import EntriesWriter
+    from metering.store.entries import entering
 
-    writer = EntriesWriter(store, owner)
-    try:
+    with entering(store, owner) as writer:
         for entry in entries:
             writer.append(entry)
-    finally:
-        writer.close()
