@@ -71,7 +71,7 @@ class FakeFlux:
         self.delay_s = 0.0  # how long each write takes
         self.admin: FluxAdmin | None = None  # with it, its tokens and buckets count too
         self._types: dict[tuple[str, str, str], str] = {}
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         self._server: _Server | None = None
         self._port = free_port()
         self.start()
@@ -95,12 +95,13 @@ class FakeFlux:
 
     def rows(self, bucket: str = "readings") -> dict[tuple[Series, str, int], Scalar]:
         """Everything stored: (series, field, time in ns) -> value."""
-        return {
-            (series, name, time): value
-            for series, fields in self.buckets[bucket].items()
-            for name, values in fields.items()
-            for time, value in values.items()
-        }
+        with self._mutex:  # writes may be under way
+            return {
+                (series, name, time): value
+                for series, fields in self.buckets[bucket].items()
+                for name, values in fields.items()
+                for time, value in values.items()
+            }
 
     def changed(self) -> list[Applied]:
         """What was stored over something else: a value sent twice must be the same."""
