@@ -74,7 +74,7 @@ class Balance:
 
     def status(self, gas: Gas, method: Method) -> Status:
         """The weakest factor that a total rests on."""
-        return weakest(line.factor.status for line in self.select(gas, method=method))
+        return weakest(line.status for line in self.select(gas, method=method))
 
     def share(self, gas: Gas, method: Method, part: Literal["placed", "provisional"]) -> float:
         """The share of a total whose energy was placed by interpolation, or is provisional, by emission [1]."""

@@ -31,7 +31,7 @@ def line_document(line: BalanceLine, name: Sentence) -> Document:
         },
         "match": {"kind": line.match.kind.value, **line.match.sentence.both()},
         "gas": line.gas.value, "method": METHODS[line.method], "instrument": line.instrument, "kg": line.kg,
-        "status": line.factor.status.value, "tier": line.tier or "metered",
+        "status": line.status.value, "tier": line.tier or "metered",
         "note": line.caution.both() if line.caution else "",
         "recompute": line.explain(),
     }  # fmt: skip

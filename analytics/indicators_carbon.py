@@ -27,7 +27,7 @@ def _tonnes(id_: str, inputs: Inputs, gas: Gas, method: Method | None, scope: in
     lines = inputs.balance.select(gas, scope=scope, method=method)
     value = inputs.balance.kg(gas, scope=scope, method=method) / 1000
     return Indicator(
-        id_, value, unit, None, tuple(line.id for line in lines), weakest(line.factor.status for line in lines),
+        id_, value, unit, None, tuple(line.id for line in lines), weakest(line.status for line in lines),
         Scale(1.0, unit),
     )  # fmt: skip
 
@@ -230,7 +230,7 @@ def grid_intensity(inputs: Inputs) -> Indicator:
     if not kwh:
         return unknown("grid_intensity", "kgCO2/kWh", "没有购入电力。", "No electricity was bought.")
     value = math.fsum(line.kg for line in lines) / kwh
-    status = weakest(line.factor.status for line in lines)
+    status = weakest(line.status for line in lines)
     return Indicator("grid_intensity", value, "kgCO2/kWh", None, tuple(line.id for line in lines), status)
 
 
@@ -243,7 +243,7 @@ def consumption_intensity(inputs: Inputs) -> Indicator:
     kwh = inputs.flows.site_use.total().value
     if kwh <= 0:
         return unknown("consumption_intensity", "kgCO2/kWh", "没有用电。", "No electricity was used.")
-    status = weakest(line.factor.status for line in lines)
+    status = weakest(line.status for line in lines)
     value = math.fsum(line.kg for line in lines) / kwh
     return Indicator("consumption_intensity", value, "kgCO2/kWh", None, tuple(line.id for line in lines), status)
 

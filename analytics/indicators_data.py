@@ -110,9 +110,9 @@ def inventory_coverage(inputs: Inputs) -> Indicator:
         return unknown("inventory_coverage", "%", "没有识别到排放源。", "No emission source is identified.")
     bad = {f.point for f in inputs.balance.faults if f.incomplete}
     lines = inputs.balance.select(Gas.CO2_ONLY)
-    firm = {line.point for line in lines} - {line.point for line in lines if line.factor.status.weak}
+    firm = {line.point for line in lines} - {line.point for line in lines if line.status.weak}
     good = [p for p in sources if p.id in firm and p.id not in bad]
-    status = weakest(line.factor.status for line in lines if line.point in firm)
+    status = weakest(line.status for line in lines if line.point in firm)
     return Indicator(
         "inventory_coverage", percent(len(good), len(sources)), "%", None, tuple(p.id for p in sources), status,
         Scale(len(sources) / 100, "sources"),

@@ -92,7 +92,7 @@ def heat_recovery_credit(inputs: Inputs) -> Indicator:
         f"{saved:,.0f} {gas.flow.unit} less burnt; the gas meter has it already, it is deducted nowhere.",
     )
     return Indicator(
-        id_, kg, "kgCO2e", None, ("heat_energy", gas.point), weakest((Status.DERIVED, lines[0].factor.status)),
+        id_, kg, "kgCO2e", None, ("heat_energy", gas.point), weakest((Status.DERIVED, lines[0].status)),
         None, covered(mask), parts={"gas": saved, "heat_gj": energy(recovered, mask), "gas_per_gj": per_gj}, note=note,
     )  # fmt: skip
 

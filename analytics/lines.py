@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from analytics.factors import EmissionFactor, Gas, Match, Method, Parameter
 from analytics.flows import Amount
-from analytics.terms import Sentence, Status
+from analytics.terms import Sentence, Status, weakest
 from metering.reading import MICRO
 
 
@@ -64,6 +64,7 @@ class BalanceLine:
     instrument: str = ""
     tier: str = ""  # of what people recorded: "measured", "invoice", "calculated", "estimated"; "" = metered
     percent: float | None = None  # its own half 95 % interval [%]
+    basis: tuple[Parameter, ...] = ()  # what the activity was made with beside what was counted: an enthalpy
 
     @property
     def id(self) -> str:
@@ -87,11 +88,18 @@ class BalanceLine:
         return float(self.exact_kg)
 
     @property
+    def status(self) -> Status:
+        """The weakest of the factor and of what the activity was made with."""
+        return weakest((self.factor.status, *(p.status for p in self.basis)))
+
+    @property
     def caution(self) -> Sentence | None:
         """What must be said in the same line about the factor."""
-        if not self.factor.status.weak:
+        if not self.status.weak:
             return None
-        recalled = self.factor.status is Status.MEMORY
+        recalled = self.status is Status.MEMORY
+        if not self.factor.status.weak:
+            return _activity_caution(recalled=recalled)
         return Sentence(
             "因子凭记忆，未核实。" if recalled else "因子为假定值。",
             "The factor is from memory, unverified." if recalled else "The factor is assumed.",
@@ -106,11 +114,21 @@ class BalanceLine:
             "amount": {
                 "micro": self.amount.micro, "unit": self.amount.unit, "placed_micro": self.amount.placed,
                 "provisional_micro": self.amount.provisional, "unknown_quarters": self.amount.lacking,
+                "basis": [_component(p) for p in self.basis],
             },
             "factor": _factor(factor),
             "match": {"kinds": [k.value for k in self.match.kinds], **self.match.sentence.both()},
             "caution": None if self.caution is None else self.caution.both(),
         }  # fmt: skip
+
+
+def _activity_caution(*, recalled: bool) -> Sentence:
+    return Sentence(
+        "活动量的换算参数凭记忆，未核实。" if recalled else "活动量的换算参数为假定值。",
+        "The activity was converted by a number from memory, unverified."
+        if recalled
+        else "The activity was converted by an assumed number.",
+    )
 
 
 def _factor(factor: EmissionFactor) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from analytics.factors import EmissionFactor, Gas
+from analytics.factors import EmissionFactor, Gas, Parameter
 from analytics.fuel_paths import FuelUse
 from analytics.grid import Amount
 from analytics.lines import Category
@@ -33,6 +33,7 @@ class Recorded:
     part: Literal["all", "other_gases"] = "all"  # other_gases: CH4 and N2O alone, of a fuel whose CO2 is biogenic
     percent: float | None = None  # its own half 95 % interval [%]
     use: FuelUse | None = None
+    basis: tuple[Parameter, ...] = ()  # what the amount was made with: an enthalpy, the heat of feed water
 
     def within(self, start_ms: int, end_ms: int) -> Amount | None:
         """The part that falls into [start, end), spread evenly; parts of neighbouring spans add up exactly."""

@@ -69,7 +69,7 @@ class RecordedBook:
             else:
                 yield BalanceLine(
                     one.id, one.category, self.year, amount, found[0], found[1], gas, Method.NOT_APPLICABLE,
-                    tier=one.tier, percent=one.percent,
+                    tier=one.tier, percent=one.percent, basis=one.basis,
                 )  # fmt: skip
 
     def _factor(self, one: Recorded, gas: Gas) -> Found | Refusal:

@@ -22,6 +22,10 @@ from analytics.terms import Sentence, Status
 from metering.period import day
 
 DAYS_PER_YEAR = Fraction(365)
+STATES = {
+    "saturated": Sentence("饱和蒸汽", "saturated steam"), "superheated": Sentence("过热蒸汽", "superheated steam"),
+    "hot_water": Sentence("热水", "hot water"),
+}  # fmt: skip
 
 
 class Recorder:
@@ -123,16 +127,19 @@ class Recorder:
             yield self._escaped(row, gas, kg, how, Category.PROCESS, row.id if gas == row.gas else f"{row.id}.{gas}")
 
     def _steam(self, row: Steam) -> Iterator[Recorded]:
-        kg, constants = Decimal(row.mass), self.steam.constants
-        mpa, celsius = row.mpa or Decimal(0), row.celsius or Decimal(0)
+        kg, celsius = Decimal(row.mass), row.celsius
         if row.state == "hot_water":
-            gj = hot_water_heat(kg, celsius, constants["hot_water.capacity"], constants["hot_water.feed"])
+            basis = self.steam.hot_water
+            gj = hot_water_heat(kg, celsius or Decimal(0), *(p.decimal for p in basis))
         else:
-            hot = row.state == "superheated"
-            enthalpy = self.steam.superheated(mpa, celsius) if hot else self.steam.saturated(mpa).enthalpy
-            gj = steam_heat(kg, enthalpy, constants["steam.feed_water"] if row.deduct_feed_water else Decimal(0))
-        how = Sentence(f"{kg} kg（{row.state}）含热{gj:g} GJ。", f"{kg} kg ({row.state}) carry {gj:g} GJ.")
-        yield self._made(row, Category.PURCHASED_HEAT, "heat.purchased", Fraction(gj), "GJ", how)
+            hot = celsius if row.state == "superheated" else None
+            basis = (self.steam.enthalpy(row.mpa or Decimal(0), hot),
+                     *((self.steam.feed_water,) if row.deduct_feed_water else ()))  # fmt: skip
+            gj = steam_heat(kg, *(p.decimal for p in basis))
+        by = "; ".join(f"{p.decimal:.6g} {p.unit} ({p.document})" for p in basis)
+        state = STATES[row.state]
+        how = Sentence(f"{kg} kg {state.zh}含热{gj:g} GJ：{by}。", f"{kg} kg of {state.en} carry {gj:g} GJ: {by}.")
+        yield self._made(row, Category.PURCHASED_HEAT, "heat.purchased", Fraction(gj), "GJ", how, basis=basis)
 
     def _value_chain(self, row: ValueChain) -> Iterator[Recorded]:
         amount, unit = Fraction(row.amount or 0), row.unit

@@ -1,15 +1,20 @@
-"""Heat carried by steam: saturated steam by pressure, from table rows; outside the table nothing is guessed."""
+"""Heat carried by steam: by the rows of the standard's printed tables where they reach, else by IAPWS-IF97.
+
+Outside both nothing is guessed. What was taken comes back as a parameter with its status and source.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from analytics.factors import Parameter
+from analytics import if97
+from analytics.factors import Gas, Method, Parameter
+from analytics.terms import Status, weakest
 
 WIDEST_STEP = Decimal("0.2")  # rows further apart than this are not neighbours of one table [MPa]
 
 
-CONSTANTS = frozenset({"steam.feed_water", "hot_water.capacity", "hot_water.feed"})
+FEED, CAPACITY, FEED_CELSIUS = "steam.feed_water", "hot_water.capacity", "hot_water.feed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +27,50 @@ class SteamState:
 
 
 class SteamTable:
-    """Rows of a printed table of saturated steam (GB/T 32151, annex)."""
+    """Rows of printed tables of steam (GB/T 32151, annex), and IAPWS-IF97 beyond them."""
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self.rows = tuple(p for p in parameters if p.activity.startswith(("steam.", "hot_water.")))
         rows: dict[Decimal, dict[str, Decimal]] = {}
-        kept = list(parameters)
-        for one in kept:
+        for one in self.rows:
             if one.activity.startswith("steam.saturated."):
                 rows.setdefault(Decimal(one.activity.removeprefix("steam.saturated.")), {})[one.param] = one.decimal
-        named = [p for p in kept if p.activity.startswith("steam.superheated.") and p.param == "enthalpy"]
+        named = [p for p in self.rows if p.activity.startswith("steam.superheated.") and p.param == "enthalpy"]
         self.hot = {_at(p.activity.removeprefix("steam.superheated.")): p.decimal for p in named}
-        self.constants = {p.activity: p.decimal for p in kept if p.activity in CONSTANTS}
         self.states = tuple(SteamState(p, r["temperature"], r["enthalpy"]) for p, r in sorted(rows.items()))
+
+    @property
+    def feed_water(self) -> Parameter:
+        """The enthalpy that older guidelines deduct [kJ/kg]."""
+        return next(p for p in self.rows if p.activity == FEED)
+
+    @property
+    def hot_water(self) -> tuple[Parameter, Parameter]:
+        """Heat capacity [kJ/(kg K)] and temperature of the feed [°C] of older guidelines."""
+        capacity, feed = (next(p for p in self.rows if p.activity == name) for name in (CAPACITY, FEED_CELSIUS))
+        return capacity, feed
+
+    def enthalpy(self, mpa: Decimal, celsius: Decimal | None = None) -> Parameter:
+        """Of saturated steam, or superheated to a temperature [kJ/kg]; ValueError where neither table nor IF97 is."""
+        try:
+            told = self.saturated(mpa).enthalpy if celsius is None else self.superheated(mpa, celsius)
+        except ValueError:
+            return self._by_if97(mpa, celsius)
+        kind = "saturated" if celsius is None else "superheated"
+        used = [p for p in self.rows if p.activity.startswith(f"steam.{kind}.") and p.param == "enthalpy"]
+        if printed := [p for p in used if p.decimal == told and _is_at(p.activity, mpa, celsius)]:
+            return printed[0]
+        status = weakest((Status.DERIVED, *(p.status for p in used)))  # between rows, as the standard interpolates
+        return replace(used[0], id=_named(mpa, celsius), activity="steam", printed=str(told), status=status)
+
+    @staticmethod
+    def _by_if97(mpa: Decimal, celsius: Decimal | None) -> Parameter:
+        kelvin = None if celsius is None else float(celsius) + if97.KELVIN
+        told = if97.dry_saturated(float(mpa)) if kelvin is None else if97.vapour(float(mpa), kelvin)
+        return Parameter(
+            _named(mpa, celsius), "steam", "enthalpy", "", None, f"{told:.3f}", "kJ/kg", Gas.CO2_ONLY,
+            Method.NOT_APPLICABLE, if97.STATUS, "IAPWS-IF97", if97.SOURCE,
+        )  # fmt: skip
 
     def saturated(self, mpa: Decimal) -> SteamState:
         """The state at a pressure, between neighbouring rows by linear interpolation; ValueError outside the table."""
@@ -61,6 +98,16 @@ class SteamTable:
             raise ValueError(f"superheated steam at {mpa} MPa and {celsius} °C lies outside the table")
         (a, b, c, d), by_t, by_p = known, _share(low_t, high_t, celsius), _share(low_p, high_p, mpa)
         return a + by_t * (b - a) + by_p * (c + by_t * (d - c) - a - by_t * (b - a))
+
+
+def _named(mpa: Decimal, celsius: Decimal | None) -> str:
+    return f"steam/{mpa} MPa/" + ("saturated" if celsius is None else f"{celsius} °C")
+
+
+def _is_at(activity: str, mpa: Decimal, celsius: Decimal | None) -> bool:
+    if celsius is None:
+        return Decimal(activity.removeprefix("steam.saturated.")) == mpa
+    return _at(activity.removeprefix("steam.superheated.")) == (mpa, celsius)
 
 
 def _at(text: str) -> tuple[Decimal, Decimal]:

@@ -33,7 +33,7 @@ PURE = {
         "alert_words", "alert_document", "silence", "signals", "hindsight",
         "report", "curves",
         "documents", "fuels", "grid", "lines", "live", "market", "postings", "quality", "regions", "standards",
-        "steam", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
+        "steam", "if97", "terms", "tree", "units", "limits", "placing", "verdicts", "calendar", "closures", "reconcile",
         "doubt", "sankey", "suspects", "tariff", "uncertainty", "tree_document", "coverage", "corrections",
         "corrected", "entered", "measures", "reach", "proofs", "claims", "targets", "boundaries", "savings",
         "serials", "ledger", "holdings", "matching", "matching_uncertainty", "battery",

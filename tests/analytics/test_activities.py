@@ -19,7 +19,7 @@ from analytics.recorded import Recorded
 from analytics.recorder import Recorder
 from analytics.refrigerants import leak_rate, material_balance, screening, simplified
 from analytics.scope3 import coverage, lost_with
-from analytics.terms import Sentence
+from analytics.terms import Sentence, Status
 from metering.config import ConfigError
 from metering.site import MeteringPoint, Role
 from metering.store.entries import Entry
@@ -272,6 +272,30 @@ def test_negative_amounts_are_refused_at_their_line(tmp_path: Path) -> None:
 
 
 COAL = "type: combustion, fuel: x, amount: 1, unit: t"
+def test_steam_beyond_the_printed_tables_is_by_if97_and_says_so() -> None:
+    hot = record(type="steam", mass="1000", state="superheated", mpa="1.0", celsius="300")
+    [line] = works_balance(works_flows(), recorded=recorded(hot)).select(CO2, scope=2, method=Method.MARKET_BASED)[-1:]
+    assert line.kg == pytest.approx(3.0517 * 110, rel=1e-4)  # 3051.7 kJ/kg in the steam tables of IF97
+    assert [(p.status, p.document) for p in line.basis] == [(Status.SECOND_HAND, "IAPWS-IF97")]
+    assert line.status is Status.SECOND_HAND
+    assert line.caution is None
+    assert "IAPWS-IF97" in line.match.sentence.en
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"state": "hot_water", "celsius": "80"}, {"state": "saturated", "mpa": "1.75", "deduct_feed_water": True}],
+)
+def test_a_constant_from_memory_makes_the_line_one_from_memory(fields: dict[str, Any]) -> None:
+    [line] = works_balance(works_flows(), recorded=recorded(record(type="steam", mass="1000", **fields))).select(
+        CO2, scope=2, method=Method.MARKET_BASED
+    )[-1:]
+    assert line.factor.status is Status.FOUND
+    assert line.status is Status.MEMORY
+    assert line.caution is not None
+    assert "from memory" in line.caution.en
+
+
 BALANCE = "type: refrigerant, gas: HFC-32, method: material_balance"
 
 
@@ -284,8 +308,9 @@ BALANCE = "type: refrigerant, gas: HFC-32, method: material_balance"
         ("type: carbonate, mass: 1, components: {CaCO3: 0.6, MgCO3: 0.5}", "more than 100 %"),
         ("type: carbonate, mass: 1, components: {CaCO3: 0.6}, conversion: 1.2", "between 0 and 100 %"),
         (f"{BALANCE}, begin: 1, end_stock: 9, purchases: 1, returned: 0, charge_increase: 0", "balance is negative"),
-        ("type: steam, mass: 1, state: saturated, mpa: 9", "outside the table"),
-        ("type: steam, mass: 1, state: superheated, mpa: 3.0, celsius: 360", "outside the table"),
+        ("type: steam, mass: 1, state: saturated, mpa: 19", "outside the table"),
+        ("type: steam, mass: 1, state: superheated, mpa: 3.0, celsius: 900", "outside the table"),
+        ("type: steam, mass: 1, state: superheated, mpa: 3.0, celsius: 220", "boils at 233.9 °C there"),
         ("type: combustion, fuel: x, amount: 1, unit: t, carbon: 0.7, oxidation: 1", "unknown basis"),
         (f"{COAL}, carbon: 0.7, oxidation: 1, basis: dry, analysis_basis: as_received",
          "bring both to one basis"),
