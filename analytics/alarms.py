@@ -83,7 +83,7 @@ class Alarms:
         for receiver in self.service.config.file.receivers:
             if _wants(receiver, event.incident):
                 head = title(event.kind, rule, self._site())
-                said = sentence(event.incident, rule, self.names)
+                said = sentence(event.incident, rule, self.service.names)
                 one = 0 if receiver.language == "zh" else 1
                 yield Letter(receiver.id, event.incident.key, event.kind, now_ms, head[one], said[one])
 
@@ -101,10 +101,6 @@ class Alarms:
     def _site(self) -> Name:
         site = self.service.config.site
         return (site.name("zh"), site.name("en"))
-
-    def names(self, point: str) -> Name:
-        """A metering point's name in both languages, else its id."""
-        return self.service.point_name(point)
 
 
 def _wants(receiver: ReceiverSection, incident: Incident) -> bool:

@@ -1,10 +1,10 @@
 """The page's alerts: what fires now, what was, which rules watch, and whether the receivers can be reached."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analytics.alert_words import KINDS, sentence, subject_name
+from analytics.alert_words import KINDS, Names, sentence, subject_name
 from analytics.alerts import Hush, Incident, Name, People, Rule, Severity, State, Watch
 
 Document = dict[str, Any]
@@ -48,7 +48,7 @@ class Book:
     said: Mapping[str, Said]
     hushed: Sequence[tuple[Hush, Said]]
     posts: Iterable[Post]
-    names: Callable[[str], Name]
+    names: Names
 
 
 def alerts_document(book: Book, now_ms: int) -> Document:
@@ -63,10 +63,11 @@ def alerts_document(book: Book, now_ms: int) -> Document:
         "counts": _counts(rows),
         "alerts": rows,
         "history": [_row(one, book, now_ms) for one in book.history],
-        "rules": [_rule(rule, book.state) for rule in book.rules.values()],
+        "rules": [_rule(rule, book) for rule in book.rules.values()],
         "receivers": [asdict(post) for post in book.posts],
         "silences": [
             {"rule": hush.rule, "subject": hush.subject, "start_ms": hush.start_ms, "end_ms": hush.end_ms,
+             "name": both(subject_name(hush.subject, book.names)) if hush.subject else None,
              "who": said.who, "why": said.why}
             for hush, said in book.hushed if hush.end_ms > now_ms
         ],
@@ -91,21 +92,28 @@ def _row(one: Incident, book: Book, now_ms: int) -> Document:
         "subject": {"id": one.subject, "name": both(subject_name(one.subject, book.names))},
         "text": both(sentence(one, rule, book.names)),
         "since_ms": one.since_ms, "fired_ms": one.fired_ms, "resolved_ms": one.resolved_ms,
-        "value": one.value, "limit": one.limit, "unit": one.unit, "members": list(one.members),
+        "value": one.value, "limit": one.limit, "unit": one.unit,
+        "members": [{"id": id_, "name": both(book.names("device", id_))} for id_ in one.members],
         "acknowledged": None if said is None else asdict(said),
         "silenced": one.resolved_ms is None and book.people.silent(one, now_ms),
     }  # fmt: skip
 
 
-def _rule(rule: Rule, state: State) -> Document:
-    mine = [watch for (name, _), watch in state.watches.items() if name == rule.id]
+def _rule(rule: Rule, book: Book) -> Document:
+    mine = [watch for (name, _), watch in book.state.watches.items() if name == rule.id]
     firing = sum(watch.incident is not None for watch in mine)
     kind = KINDS.get(rule.kind, (rule.kind, rule.kind))
     return {
         "id": rule.id, "kind": rule.kind, "name": both(rule.name if any(rule.name) else kind),
         "severity": rule.severity.value, "firing": firing, "pending": len(mine) - firing,
-        "point": rule.point or None, "quantity": rule.quantity or None,
+        "point": rule.point or None, "quantity": rule.quantity or None, "about": both(_about(rule, book)),
     }  # fmt: skip
+
+
+def _about(rule: Rule, book: Book) -> Name:
+    """The point and the quantity a rule is about, as people call them; empty where it is about more."""
+    told = [book.names(kind, id_) for kind, id_ in (("point", rule.point), ("quantity", rule.quantity)) if id_]
+    return (" · ".join(zh for zh, _ in told), " · ".join(en for _, en in told))
 
 
 def dump_state(state: State) -> Document:

@@ -87,7 +87,7 @@ class Look:
             case "open_item":
                 return open_item_signals(rule, self._open_items())
             case "demand":
-                return [figure_signal(rule, f"point:{rule.point}/demand", self._demand(rule, values, now_ms), state)]
+                return [figure_signal(rule, f"point:{rule.point}", self._demand(rule, values, now_ms), state)]
             case "data_quality":
                 return [figure_signal(rule, "site", self._coverage(rule, now_ms), state)]
         return self._once_a_quarter(rule, now_ms)

@@ -7,6 +7,7 @@ from analytics.alert_document import Book, Post, alerts_document, load_incident,
 from analytics.alert_people import spoken
 from analytics.alert_rules import EXPOSURE, rules_of
 from analytics.corrections import in_force
+from analytics.site_names import SiteNames
 from metering.sitefile import SiteConfig
 from metering.store.alertbook import AlertRecord, alert_record
 from metering.store.source import StoreSource
@@ -19,13 +20,10 @@ class Watched(Protocol):
     source: StoreSource
     alerts_looked_ms: int | None
     receivers_failing: Mapping[str, str]
+    names: SiteNames
 
     def clock(self) -> int:
         """Now [ms UTC]."""
-        ...
-
-    def point_name(self, point: str) -> tuple[str, str]:
-        """A metering point's name (zh, en)."""
         ...
 
 
@@ -40,7 +38,7 @@ def site_alerts(site: Watched) -> dict[str, Any]:
     over = [load_incident(body) for body in record.over]
     book = Book(
         rules, state, site.alerts_looked_ms, over, said.people, said.said, said.hushed, list(_posts(site, record)),
-        site.point_name,
+        site.names,
     )  # fmt: skip
     return alerts_document(book, site.clock())
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 from analytics.alerts import Incident, Name, Rule
 
+Names = Callable[[str, str], Name]  # (kind: point, device, link, quantity; id) -> (zh, en)
+
 # Names come from files, devices and topics: no line break may open a header, no control character a terminal.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 LONGEST = 256
@@ -30,8 +32,10 @@ def clean(text: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Four significant digits; a dash where nothing is known."""
-    return "–" if value is None else f"{value:.4g}"
+    """Four significant digits, all whole ones; a dash where nothing is known."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def span(seconds: float | None) -> Name:
@@ -44,30 +48,31 @@ def span(seconds: float | None) -> Name:
     return (f"{seconds:.0f} 秒", f"{seconds:.0f} s")
 
 
-def subject_name(subject: str, names: Callable[[str], Name]) -> Name:
-    """What an alert is about; `names` knows metering points."""
+def subject_name(subject: str, names: Names) -> Name:
+    """What an alert is about, as people call it."""
     kind, _, rest = subject.partition(":")
     if subject == "site":
         return ("全厂", "the whole site")
     if kind == "point":
         point, _, name = rest.partition("/")
-        zh, en = names(point)
-        told = name.partition("@")[0]
-        return (clean(f"{zh} {told}"), clean(f"{en} {told}"))
+        zh, en = names("point", point)
+        told = names("quantity", name.partition("@")[0])
+        return (clean(f"{zh} {told[0]}"), clean(", ".join(filter(None, (en, told[1])))))
     if kind == "budget":
         return WINDOWS.get(rest, (rest, rest))
     heads = {"device": ("设备", "device"), "link": ("链路", "link"), "host": ("网关", "gateway"),
              "criterion": ("指标", "criterion")}  # fmt: skip
     zh, en = heads.get(kind, ("", ""))
-    return (clean(f"{zh} {rest}"), clean(f"{en} {rest}"))
+    called = names(kind, rest)
+    return (clean(f"{zh} {called[0]}"), clean(f"{en} {called[1]}"))
 
 
-def sentence(incident: Incident, rule: Rule | None, names: Callable[[str], Name]) -> Name:
+def sentence(incident: Incident, rule: Rule | None, names: Names) -> Name:
     """What is wrong, in one sentence."""
     kind = rule.kind if rule else ""
     zh, en = subject_name(incident.subject, names)
     if kind == "absence":
-        return _absence(incident, zh, en)
+        return _absence(incident, zh, en, names)
     if kind == "frozen":
         long = span(incident.value)
         return (f"{zh} 已 {long[0]} 没有变化", f"{en} has not moved for {long[1]}")
@@ -81,14 +86,16 @@ def sentence(incident: Incident, rule: Rule | None, names: Callable[[str], Name]
     return (clean(f"{zh} {head[0]}：{shown}（限值 {limit}）"), clean(f"{en}, {head[1]}: {shown} (limit {limit})"))
 
 
-def _absence(incident: Incident, zh: str, en: str) -> Name:
+def _absence(incident: Incident, zh: str, en: str, names: Names) -> Name:
     long, count = span(incident.value), len(incident.members)
     if not count:
         return (f"{zh} 已 {long[0]} 没有读数", f"{en} has not been read for {long[1]}")
-    shown = ", ".join(incident.members[:SHOWN_MEMBERS]) + (" …" if count > SHOWN_MEMBERS else "")
+    told = [names("device", one) for one in incident.members[:SHOWN_MEMBERS]]
+    more = " …" if count > SHOWN_MEMBERS else ""
+    shown = ("、".join(clean(one[0]) for one in told) + more, ", ".join(clean(one[1]) for one in told) + more)
     return (
-        f"{zh} 整体无应答 {long[0]}：{count} 台设备（{shown}）",
-        f"{en} has been silent for {long[1]}: {count} devices ({shown})",
+        f"{zh} 整体无应答 {long[0]}：{count} 台设备（{shown[0]}）",
+        f"{en} has been silent for {long[1]}: {count} devices ({shown[1]})",
     )
 
 

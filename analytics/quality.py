@@ -1,6 +1,6 @@
 """Can these numbers be trusted: ticks due, read and missed, gaps by reason, open items, the age of every device."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from metering.reading import MICRO, GapReason, Lane, PollGap, PollGroup, SeriesK
 from metering.site import Site
 
 RECENT = 50
+Called = Callable[[str], tuple[str, str]]  # a device's name (zh, en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ def quality_document(
     reasons: Mapping[str, int],
     recent: Iterable[tuple[PollGroup, PollGap]],
     open_items: Iterable[tuple[SeriesKey, Mapping[str, Any]]],
+    called: Called = lambda device: (device, device),
 ) -> dict[str, Any]:
     """The page's data view: all ticks of a window with their gaps by reason, and the newest gaps one by one."""
     groups = list(groups)
@@ -46,16 +48,17 @@ def quality_document(
         "ticks": {"due": due, "read": due - missed, "gap": missed - asleep, "asleep": asleep},
         "coverage": (due - missed) / awake if awake else None,
         "gaps_by_reason": dict(reasons),
-        "recent_gaps": [_gap(group, gap) for group, gap in list(recent)[-RECENT:][::-1]],
+        "recent_gaps": [_gap(group, gap, called) for group, gap in list(recent)[-RECENT:][::-1]],
         "open_items": [_open_item(site, key, body) for key, body in open_items],
-        "devices": _devices(groups),
+        "devices": _devices(groups, called),
     }
 
 
-def _gap(group: PollGroup, gap: PollGap) -> dict[str, Any]:
+def _gap(group: PollGroup, gap: PollGap, called: Called) -> dict[str, Any]:
     return {
-        "device": group.device, "group": group.name, "start_ms": gap.start_ms, "end_ms": gap.end_ms, "ticks": gap.ticks,
-        "reason": gap.reason.value, "code": gap.code, "detail": gap.detail,
+        "device": group.device, "name": _both(called(group.device)), "group": group.name,
+        "start_ms": gap.start_ms, "end_ms": gap.end_ms, "ticks": gap.ticks, "reason": gap.reason.value,
+        "code": gap.code, "detail": gap.detail,
     }  # fmt: skip
 
 
@@ -92,12 +95,23 @@ def _reading(body: Mapping[str, int]) -> dict[str, Any]:
     return {"time_ms": body["time_ms"], "value": body["micro"] / MICRO, "micro": body["micro"]}
 
 
-def _devices(groups: Iterable[Accounted]) -> list[dict[str, Any]]:
+def _both(name: tuple[str, str]) -> dict[str, str]:
+    return {"zh": name[0], "en": name[1]}
+
+
+def _devices(groups: Iterable[Accounted], called: Called) -> list[dict[str, Any]]:
     devices: dict[str, dict[str, Any]] = {}
     for one in groups:
         row = devices.setdefault(
             one.group.device,
-            {"id": one.group.device, "profile": one.group.profile, "last_ms": None, "read": 0, "gap": 0},
+            {
+                "id": one.group.device,
+                "name": _both(called(one.group.device)),
+                "profile": one.group.profile,
+                "last_ms": None,
+                "read": 0,
+                "gap": 0,
+            },
         )
         row["read"] += one.ticks - one.gaps
         row["gap"] += one.gaps

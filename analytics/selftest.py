@@ -4,7 +4,7 @@ Names after MIIT's guide to digital energy-carbon management centres of enterpri
 self-assessment prototype lists them: second-hand. A function counts when it gives its answer from this site's data.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from analytics.criteria import Verdict, judge
 from analytics.indicators import INDICATORS, Indicator, Inputs
 from analytics.progress import progress
 from analytics.reconcile import reconcile
-from analytics.sankey import sankey
+from analytics.report_words import shown
+from analytics.sankey import BUS, sankey
 from analytics.scope3 import coverage
 from analytics.site_times import tariff_of
 from analytics.terms import Sentence, Status
@@ -58,8 +59,13 @@ class _Running:
         lacking = next((one for one in made if one.value is None), None)
         if lacking is not None:
             return False, lacking.reason or Sentence("未知。", "Not known.")
-        said = ", ".join(f"{one.value:,.4g} {one.unit}" for one in made)
-        return True, Sentence(f"{said}。", f"{said}.")
+        said = [" ".join(shown(one.value, one.unit)).strip() for one in made]
+        return True, Sentence(f"{'、'.join(said)}。", f"{', '.join(said)}.")
+
+    def names(self, points: Iterable[str]) -> Sentence:
+        """Points as people call them; of a node's rest or export the point it belongs to."""
+        told = [self.service.names("point", point.partition(":")[0]) for point in dict.fromkeys(points)]
+        return Sentence("、".join(zh for zh, _ in told), ", ".join(en for _, en in told))
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
@@ -72,8 +78,8 @@ def _query(on: _Running) -> Answer:
     points = [p for p in on.found.flows.site.points if p.id in on.found.flows.points]
     silent = [p.id for p in points if not on.found.flows.points[p.id].known[-96:].any()]
     if not points or silent:
-        names = ", ".join(silent)
-        return False, Sentence(f"最近一日没有数据：{names}。", f"No energy on the last day: {names}.")
+        names = on.names(silent)
+        return False, Sentence(f"最近一日没有数据：{names.zh}。", f"No energy on the last day: {names.en}.")
     return True, Sentence(f"{len(points)} 个测点可查。", f"The energy of {len(points)} points can be asked for.")
 
 
@@ -88,8 +94,8 @@ def _strategy(on: _Running) -> Answer:
     if tariff_of(on.service.config) is None:
         return False, Sentence("未声明电价，无法推荐策略。", "No contract is declared: nothing can be recommended.")
     worst = max(areas, key=lambda area: area.idle)
-    name, kwh = worst.area or "–", f"{worst.idle / 1e6:,.0f} kWh"
-    return True, Sentence(f"空闲能耗最大的区域：{name}，{kwh}。", f"Most idle energy: {name}, {kwh}.")
+    name, kwh = on.names(worst.points), f"{worst.idle / 1e6:,.0f} kWh"
+    return True, Sentence(f"空闲能耗最大的区域：{name.zh}，{kwh}。", f"Most idle energy: {name.en}, {kwh}.")
 
 
 def _benchmark(on: _Running) -> Answer:
@@ -105,8 +111,8 @@ def _flow(on: _Running) -> Answer:
     inner = [n.id for n in drawn.nodes if drawn.into(n.id) and drawn.out_of(n.id)]
     torn = [n for n in inner if drawn.into(n) != drawn.out_of(n)]
     if not inner or torn or drawn.lacking:
-        lost = [*torn, *drawn.lacking]
-        return False, Sentence(f"能流不完整：{'、'.join(lost)}。", f"The flow is not whole: {', '.join(lost)}.")
+        lost = on.names([*(n for n in torn if n != BUS), *drawn.lacking])
+        return False, Sentence(f"能流不完整：{lost.zh or '母线'}。", f"The flow is not whole: {lost.en or 'the bus'}.")
     return True, Sentence(f"{len(inner)} 个节点收支相等。", f"In and out are equal at {len(inner)} nodes.")
 
 

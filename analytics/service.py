@@ -34,6 +34,7 @@ from analytics.scope3 import coverage
 from analytics.scoring import YEAR_DAYS, as_period, inputs_of, known_span
 from analytics.selftest import Function, selftest, selftest_document
 from analytics.settlement import Books, is_settled
+from analytics.site_names import SiteNames
 from analytics.site_settings import Declared, own_names, settings_of, site_table
 from analytics.site_times import calendar_of, wall_clock
 from analytics.site_tree import tree_of
@@ -60,7 +61,7 @@ class FactoryService:
         self, config: SiteConfig, clock: Clock = wall_clock, *, source: StoreSource | None = None,
         results: ResultsReader | None = None, data: Path = DATA,
     ) -> None:  # fmt: skip
-        self.config, self.clock = config, clock
+        self.config, self.clock, self.names = config, clock, SiteNames(config)
         self.source = source or StoreSource(config.store_dir)
         self.results = results or ResultsReader(config.store_dir)
         self.days = calendar_of(config)
@@ -288,12 +289,8 @@ class FactoryService:
             reader.gap_reasons(),
             recent,
             self.results.open_items(),
+            self.names.device,
         )
-
-    def point_name(self, point: str) -> tuple[str, str]:
-        """A metering point's name (zh, en), else its id."""
-        found = next((p for p in self.config.site.points if p.id == point), None)
-        return (point, point) if found is None else (found.name("zh"), found.name("en"))
 
     def alerts(self) -> Document:
         """What fires now, what was, which rules watch, and whether the receivers can be reached."""

@@ -74,6 +74,7 @@ class Link(Strict):
     """One connection: a Modbus TCP gateway, a serial line here or behind a TCP converter, or an MQTT broker."""
 
     id: Identifier
+    name: Named = Name()  # for people; without one they read its id
     type: Literal["tcp", "rtu", "rtu-over-tcp", "mqtt"]
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=1, le=65535)
@@ -128,6 +129,7 @@ class Device(Strict):
     """One device on a link, read through a profile."""
 
     id: Identifier
+    name: Named = Name()  # for people; without one it is called after its points
     profile: str
     link: str
     unit: int = Field(default=1, ge=0, le=255)

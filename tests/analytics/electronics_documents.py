@@ -101,20 +101,23 @@ def alerts(now: int) -> Document:
     dead = heads | {
         "key": "no_data-41", "rule": "no_data", "kind": "absence", "severity": "critical",
         "name": {"zh": "无数据", "en": "no data"},
-        "subject": {"id": "link:smt_hall", "name": {"zh": "链路 smt_hall", "en": "link smt_hall"}},
-        "text": {"zh": "链路 smt_hall 整体无应答 4 分钟：2 台设备（m_smt, m_reflow_1）",
-                 "en": "link smt_hall has been silent for 4 min: 2 devices (m_smt, m_reflow_1)"},
-        "since_ms": now - 240_000, "fired_ms": now - 120_000, "members": ["m_smt", "m_reflow_1"], "value": 240.0,
+        "subject": {"id": "link:smt_hall", "name": {"zh": "链路 贴片车间", "en": "link SMT hall"}},
+        "text": {"zh": "链路 贴片车间 整体无应答 4 分钟：2 台设备（贴片车间、1 号线回流焊）",
+                 "en": "link SMT hall has been silent for 4 min: 2 devices (SMT workshop, Reflow oven 1)"},
+        "since_ms": now - 240_000, "fired_ms": now - 120_000, "members": [
+            {"id": "m_smt", "name": {"zh": "贴片车间", "en": "SMT workshop"}},
+            {"id": "m_reflow_1", "name": {"zh": "1 号线回流焊", "en": "Reflow oven 1"}},
+        ], "value": 240.0,
         "limit": 120.0, "unit": "s",
     }  # fmt: skip
     high = heads | {
         "key": "grid_high-40", "rule": "grid_high", "kind": "threshold", "severity": "warning",
         "name": {"zh": "进线功率偏高", "en": "grid power high"},
         "subject": {
-            "id": "point:grid/active_power", "name": {"zh": "10 kV 进线 active_power", "en": "grid active_power"},
+            "id": "point:grid/active_power", "name": {"zh": "10 kV 进线 有功功率", "en": "grid, Active power"},
         },
-        "text": {"zh": "10 kV 进线 active_power 越限：1240 kW（限值 1200 kW）",
-                 "en": "grid active_power, limit passed: 1240 kW (limit 1200 kW)"},
+        "text": {"zh": "10 kV 进线 有功功率 越限：1240 kW（限值 1200 kW）",
+                 "en": "grid, Active power, limit passed: 1240 kW (limit 1200 kW)"},
         "since_ms": now - 3_600_000, "fired_ms": now - 3_480_000, "value": 1240.0, "limit": 1200.0, "unit": "kW",
         "acknowledged": {"who": "Li", "why": "chiller test until noon", "at_ms": now - 3_000_000},
     }  # fmt: skip
@@ -123,7 +126,7 @@ def alerts(now: int) -> Document:
     counts = {"firing": 2, "info": 0, "warning": 1, "critical": 1, "acknowledged": 1, "silenced": 0}
     rules = [
         {"id": row["rule"], "kind": row["kind"], "name": row["name"], "severity": row["severity"], "firing": 1,
-         "pending": 0, "point": None, "quantity": None}
+         "pending": 0, "point": None, "quantity": None, "about": {"zh": "", "en": ""}}
         for row in (dead, high)
     ]  # fmt: skip
     receivers = [{"id": "shift", "channel": "wecom", "waiting": 1, "last_sent_ms": now - 118_000, "failing": ""}]

@@ -25,7 +25,7 @@ devices:
 {DEVICES}
   - {{id: r1, profile: eastron-sdm630, link: roof}}
   - {{id: r2, profile: eastron-sdm630, link: roof, unit: 2}}
-points: [{{id: grid, role: grid, device: m0}}]
+points: [{{id: grid, role: grid, device: m0, name: {{zh: 总进线, en: Main supply}}}}]
 tariff: {{document: d, demand_limit: 900, prices: [{{valid_from: 2020-01-01, flat: 0.6}}]}}
 alerts:
   - {{id: no_data, kind: absence, after: 2min, severity: critical, repeat: 1h}}
@@ -89,7 +89,7 @@ def test_a_hundred_silent_devices_are_one_message_a_receiver_and_a_restart_says_
     held.run(480, 30)
     [letter] = held.outbox.waiting("boss")
     assert (letter.happening, letter.key) == ("firing", "no_data-2")
-    assert "102 devices" in letter.body
+    assert "102 devices (Main supply, m1, m10" in letter.body
     assert letter.title.startswith("[ALERT] Works")
     told = [letter.key for letter in held.outbox.waiting("shift")]
     assert told == ["insecure_lan-1", "no_data-2"]
@@ -111,6 +111,10 @@ def test_what_people_say_of_an_alert_is_heard_and_shown(held: Held) -> None:
     assert rows["insecure_lan-1"]["silenced"] is True
     assert document["counts"] == {"firing": 2, "info": 0, "warning": 1, "critical": 1, "acknowledged": 1, "silenced": 1}
     assert document["stale"] is False
+    assert {"id": "m0", "name": {"zh": "总进线", "en": "Main supply"}} in rows["no_data-2"]["members"]
+    assert "总进线、m1" in rows["no_data-2"]["text"]["zh"]
+    about = {rule["id"]: rule["about"]["zh"] for rule in document["rules"]}
+    assert (about["high"], about["no_data"]) == ("总进线 · 有功功率", "")
     assert [post["waiting"] for post in document["receivers"]] == [2, 1, 0, 0]
     held.now_s += 120
     assert held.service.alerts()["stale"] is True

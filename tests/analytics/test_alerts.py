@@ -327,7 +327,7 @@ def test_a_name_is_only_ever_text(text: str) -> None:
     bench = Bench()
     for _ in range(12):
         bench.step(120)
-    zh, en = sentence(bench.state.firing()[0], HIGH, lambda _: (text, text))
+    zh, en = sentence(bench.state.firing()[0], HIGH, lambda *_: (text, text))
     assert said[:20] in zh
     assert "\n" not in zh + en
     assert "49" not in zh

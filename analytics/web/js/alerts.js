@@ -88,7 +88,7 @@ function explainAlert(one, now) {
       [t("alerts.since"), momentOf(one.since_ms)],
       [t(wasLate(one) ? "alerts.late.at" : "alerts.fired"), `${momentOf(one.fired_ms)} (${age(now - one.fired_ms)})`],
       [t("alerts.resolved"), one.resolved_ms && momentOf(one.resolved_ms)],
-      [t("alerts.caused"), one.members.slice(0, 30).join(t("list.comma"))],
+      [t("alerts.caused"), one.members.slice(0, 30).map(({ id, name }) => named(name, id)).join(t("list.comma"))],
       [t("alerts.seen"), one.acknowledged && `${one.acknowledged.who} · ${momentOf(one.acknowledged.at_ms)} · ${one.acknowledged.why}`],
       [t("alerts.late"), wasLate(one) && t("alerts.late.why")],
       [t("alerts.rule"), one.rule],
@@ -105,7 +105,7 @@ function receivers({ receivers: posts }) {
 }
 
 function rules({ rules: list }) {
-  const row = (rule) => h("tr", null, h("td", null, named(rule.name, rule.id), h("div", { class: "small faint" }, [rule.point, rule.quantity].filter(Boolean).join(" · ") || rule.id)),
+  const row = (rule) => h("tr", null, h("td", null, named(rule.name, rule.id), h("div", { class: "small faint" }, named(rule.about) || rule.id)),
     h("td", null, pick("severity", rule.severity)), h("td", { class: "num" }, rule.firing > 0 ? h("b", null, t("alerts.n_firing", { n: rule.firing })) : rule.pending > 0 ? t("alerts.n_pending", { n: rule.pending }) : t("alerts.quiet")));
   return h("table", { class: "listing" }, h("tbody", null, [...list].sort((a, b) => b.firing - a.firing || b.pending - a.pending).map(row)));
 }
@@ -118,6 +118,6 @@ function history({ history: past, now_ms: now }) {
 
 function silences({ silences: list, rules: known }) {
   const ruleOf = (id) => named(known.find((rule) => rule.id === id)?.name, id);
-  const row = (one) => h("li", null, h("p", null, h("b", null, ruleOf(one.rule)), " ", h("span", { class: "tag" }, one.subject || t("alerts.silences.any")), " ", t("alerts.until", { time: momentOf(one.end_ms) })), h("p", { class: "small" }, h("b", null, one.who), ` · ${one.why}`));
+  const row = (one) => h("li", null, h("p", null, h("b", null, ruleOf(one.rule)), " ", h("span", { class: "tag" }, one.subject ? named(one.name, one.subject) : t("alerts.silences.any")), " ", t("alerts.until", { time: momentOf(one.end_ms) })), h("p", { class: "small" }, h("b", null, one.who), ` · ${one.why}`));
   return h("ul", { class: "items" }, list.map(row));
 }

@@ -54,7 +54,7 @@ function reasons({ gaps_by_reason: counts, recent_gaps: recent }) {
   const sorted = Object.entries(counts).sort(([, a], [, b]) => b - a);
   const most = Math.max(1, ...sorted.map(([, count]) => count));
   const lately = (recent ?? []).slice(0, 8).map((gap) => h("tr", null,
-    h("td", null, gap.device ?? gap.point ?? ""), h("td", null, wordOf(gap.reason)), h("td", { class: "num wide" }, momentOf(gap.start_ms)),
+    h("td", { title: gap.device }, named(gap.name, gap.device)), h("td", null, wordOf(gap.reason)), h("td", { class: "num wide" }, momentOf(gap.start_ms)),
     h("td", { class: "num" }, gap.end_ms ? span(gap.end_ms - gap.start_ms) : t("data.still"))));
   return [
     h("dl", { class: "reasons" }, sorted.map(([reason, count]) => [h("dt", { title: reason }, wordOf(reason)), h("dd", { class: "meter" }, h("i", { css: { width: `${(100 * count) / most}%` } })), h("dd", { class: "num" }, whole(count))])),
@@ -77,10 +77,10 @@ function openItems({ open_items: items }, page) {
 function devices({ devices: list, window_ms: [, now] }) {
   const head = [["data.device"], ["data.profile", "wide"], ["data.last", "num"], ["data.read", "num wide"], ["data.gap", "num wide"], ["data.coverage", "num"]].map(([word, kind]) => h("th", { scope: "col", class: kind ?? "" }, t(word)));
   const quiet = ({ last_ms: last }) => Number(last === null || now - last > SILENT_MS);
-  const row = ({ id, profile, last_ms: last, read, gap }) => {
+  const row = ({ id, name, profile, last_ms: last, read, gap }) => {
     const silent = quiet({ last_ms: last }) === 1;
     const word = last === null ? t("data.never") : age(now - last);
-    return h("tr", { class: silent ? "silent" : "" }, h("td", null, id), h("td", { class: "wide" }, profile), h("td", { class: "num", title: momentOf(last) }, silent ? h("span", { class: "word" }, word) : word), h("td", { class: "num wide" }, whole(read)), h("td", { class: "num wide" }, whole(gap)), h("td", { class: "num" }, read + gap > 0 ? `${covered(read / (read + gap))} %` : "–"));
+    return h("tr", { class: silent ? "silent" : "" }, h("td", null, named(name, id), named(name) && named(name) !== id && h("div", { class: "small faint" }, id)), h("td", { class: "wide" }, profile), h("td", { class: "num", title: momentOf(last) }, silent ? h("span", { class: "word" }, word) : word), h("td", { class: "num wide" }, whole(read)), h("td", { class: "num wide" }, whole(gap)), h("td", { class: "num" }, read + gap > 0 ? `${covered(read / (read + gap))} %` : "–"));
   };
   return h("table", { class: "listing" }, h("thead", null, h("tr", null, head)), h("tbody", null, [...list].sort((a, b) => quiet(b) - quiet(a)).map(row)));
 }
