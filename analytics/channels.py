@@ -100,7 +100,11 @@ def address(receiver: ReceiverSection, secret: str) -> str:
             return f"feishu://{parts[0]}"
         case "slack":
             return "slack://" + "/".join(quote(part, safe="") for part in secret.strip("/").split("/"))
-    return f"workflows://{host}/" + "/".join(parts)
+    query = {
+        "image": "no",
+        "pa": "yes" if "platform." in host.lower() else "no",
+    }  # the addresses of 2025, Power Automate
+    return f"workflows://{host}/{'/'.join(parts)}/?{urlencode(query)}"
 
 
 class _Watched:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 HEARTBEAT_LEAST_MS = 600_000  # one heartbeat in ten minutes leaves nine messages for alerts
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[?[0-9A-Fa-f:]{2,45}\]?")
+# Microsoft's own domains for the webhooks of Teams workflows, of every cloud of theirs, as apprise knows them
+TEAMS = re.compile(
+    r"[a-z0-9_.-]+\.(?:logic\.azure\.[a-z]{2,12}|(?:power|apps)platform(?:\.[a-z0-9-]{2,24}){1,3})", re.IGNORECASE
+)
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 # kind -> (needed, allowed): a key that says nothing to its kind is a mistake somebody would rely on
@@ -142,6 +146,10 @@ class ReceiverSection(Strict):
                 _address(one)
         if self.channel == "dingtalk" and not all(re.fullmatch(r"\+?[0-9]{5,20}", one) for one in self.to):
             raise ValueError("to: of dingtalk are mobile numbers; write digits")
+        if self.channel == "teams" and not TEAMS.fullmatch(self.host or ""):
+            raise ValueError(
+                f"host {self.host} is none of Teams workflows; write the host of the workflow's own address"
+            )
         if not re.fullmatch(r"/[!-~]*", self.path) or "#" in self.path:
             raise ValueError(f"path {self.path!r} is none; begin it with / and leave blanks and # out")
         if re.search(r"[+#?]", self.topic):

@@ -7,6 +7,8 @@ import email.policy
 import hashlib
 import hmac
 import json
+import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
@@ -185,6 +187,47 @@ def test_slack_gets_a_text(robot: Robot, monkeypatch) -> None:
     assert TEXT in json.dumps(robot.got[0].get_json(), ensure_ascii=False)
 
 
+TEAMS = {
+    "prod-7.westus.logic.azure.com": "",
+    "default4fa001.5c.environment.api.powerplatform.com": "/powerautomate/automations/direct",
+}
+FLOW, SIGNATURE = "0123456789abcdef0123456789abcdef", "sQ-x_Y9kLm0nPqRsTuVwXyZ0123456789abcdefghij"
+
+
+@needs_program("openssl")
+@pytest.mark.parametrize("host", TEAMS)
+def test_teams_gets_a_card_with_the_text(host: str, tmp_path: Path, monkeypatch) -> None:
+    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN={host[:40]}"
+    files = ["-addext", f"subjectAltName=DNS:{host}", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "crt")]
+    subprocess.run(["openssl", *words.split(), *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "crt"))
+    monkeypatch.setenv("ZCF_RECEIVER_SHIFT_1", f"{FLOW} {SIGNATURE}")
+    with HTTPServer(host="127.0.0.1", ssl_context=context) as server:
+        dialled: list[tuple[str, int]] = []
+
+        def here(address: tuple[str, int], *_words: object, **_more: object) -> socket.socket:
+            dialled.append(address)
+            return socket.create_connection(("127.0.0.1", server.port), 10)
+
+        monkeypatch.setattr("urllib3.util.connection.create_connection", here)
+        got: list[Request] = []
+        path = f"{TEAMS[host]}/workflows/{FLOW}/triggers/manual/paths/invoke"
+        server.expect_request(path, method="POST").respond_with_handler(lambda r: got.append(r) or Response("", 202))
+        assert send(receiver("teams", host=host), MAIL) == ""
+        [request] = got
+        assert dialled == [(host, 443)]
+        assert parse_qs(urlsplit(request.url).query)["sig"] == [SIGNATURE]
+        [card] = request.get_json()["attachments"]
+        title, body = card["content"]["body"]  # two blocks of text: no picture is fetched from elsewhere
+        assert title["text"] == TITLE
+        assert body["text"].replace("\\", "") == f"{TEXT}\n[no_data-3]"  # Markdown signs are escaped, as cards want it
+        server.clear()
+        server.expect_request(path).respond_with_data("", status=429)
+        assert send(receiver("teams", host=host), MAIL) == "teams did not take it"
+
+
 @needs_program("mosquitto")
 @needs_program("mosquitto_sub")
 def test_mqtt_gets_the_text_at_qos_1(tmp_path: Path) -> None:
@@ -244,6 +287,8 @@ BAD = [
     ({"channel": "webhook", "host": "x.org", "networks": ["0.0.0.0/0"]}, "cannot be allowed"),
     ({"channel": "mqtt", "host": "b", "topic": "a/#"}, "wildcard"),
     ({"channel": "wecom", "host": "evil.org"}, "says nothing to wecom"),
+    ({"channel": "teams", "host": "logic.azure.com.evil.org"}, "none of Teams"),
+    ({"channel": "teams", "host": "169.254.169.254"}, "none of Teams"),
     ({"channel": "dingtalk", "to": ["@all"]}, "mobile numbers"),
     ({"channel": "slack", "heartbeat": "1min"}, "every 10 minutes"),
     ({"channel": "slack", "alerts": ["nothing"]}, "no alert 'nothing'"),

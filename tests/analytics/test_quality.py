@@ -32,7 +32,8 @@ def test_due_is_read_plus_gap_and_coverage_follows():
     assert made["ticks"] == {"due": 120, "read": 115, "gap": 5, "asleep": 0}
     assert made["coverage"] == pytest.approx(115 / 120)
     assert made["gaps_by_reason"] == {"timeout": 5}
-    assert made["devices"] == [{"id": "m", "profile": "p", "last_ms": 9_000, "read": 115, "gap": 5}]
+    named = {"id": "m", "name": {"zh": "m", "en": "m"}}
+    assert made["devices"] == [named | {"profile": "p", "last_ms": 9_000, "read": 115, "gap": 5}]
     assert made["recent_gaps"][0]["ticks"] == 5
 
 
