@@ -6,6 +6,7 @@ from collections.abc import Callable
 from analytics.api import make_app, serve
 from metering.store import StoreError
 from tests.analytics.electronics_works import Document, Works
+from tests.harness.ports import free_port
 
 NOON = 1_795_230_000_000  # 2026-11-21 11:00 at the site
 
@@ -39,23 +40,23 @@ class Stage:
     """The works behind the real server; it can be stopped and started on the same port."""
 
     def __init__(self) -> None:
-        self.works, self.url, self._port = Staged(), "", 0
+        self.works, self.url, self._port = Staged(), "", free_port()  # it must be free again after a stop
         self.start()
 
     def start(self) -> None:
-        """Listen, on the port of before if there was one."""
+        """Listen, on the port of before."""
         listening = threading.Event()
 
         def ready(url: str, stop: Callable[[], None]) -> None:
-            self.url, self._stop, self._port = url, stop, int(url.rsplit(":", 1)[1])
+            self.url, self._stop = url, stop
             listening.set()
 
         app = make_app(self.works, look_s=0.05)
         self._thread = threading.Thread(target=serve, args=(app, "127.0.0.1", self._port, ready))
         self._thread.start()
-        assert listening.wait(30)
+        assert listening.wait(90)
 
     def stop(self) -> None:
         """Go away."""
         self._stop()
-        self._thread.join(30)
+        self._thread.join(90)

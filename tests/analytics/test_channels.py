@@ -58,7 +58,7 @@ class Kept(Message):
 @pytest.fixture
 def smtp():
     kept = Kept()
-    controller = Controller(kept, hostname="127.0.0.1", port=free_port())
+    controller = Controller(kept, hostname="127.0.0.1", port=free_port(), ready_timeout=90)
     controller.start()
     yield kept, controller.port
     controller.stop()

@@ -39,7 +39,7 @@ log_dest none
 
 def wait_for_port(port: int) -> None:
     """Until somebody listens."""
-    for _ in range(1000):
+    for _ in range(3000):
         with socket.socket() as one:
             if one.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -64,7 +64,7 @@ class Broker:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
 

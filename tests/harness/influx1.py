@@ -49,7 +49,7 @@ def influx1(folder: Path) -> Iterator[str]:
         thread.join()
         front.server_close()
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 def _ask(port: int, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:

@@ -28,7 +28,7 @@ def _outgoing() -> int:
     return max(int(given.read_text().split()[0]) if given.exists() else 32_768, 2 * _LOWEST)
 
 
-def wait_for(port: int, process: "subprocess.Popen[bytes]", seconds: float = 30) -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]", seconds: float = 90) -> None:
     """Return when a program listens on its port; fail when it ended or took too long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

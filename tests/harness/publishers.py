@@ -65,7 +65,8 @@ class Device:
         self.poison = 0  # so many of the next messages are no JSON
         self._stop = threading.Event()
         self._sent: dict[int, int] = {}
-        self._mutex = threading.Lock()
+        self._early: set[int] = set()  # acknowledged before publish() has told us their number
+        self._mutex = threading.Lock()  # never held around a call into paho: it holds its own while it calls us
         self._client = paho.Client(CallbackAPIVersion.VERSION2, f"h-{plan.name}")
         self._client.max_inflight_messages_set(1000)
         self._client.reconnect_delay_set(1, 1)
@@ -102,18 +103,25 @@ class Device:
         body: dict[str, Any] = {"p": self.number, "e": self.energy}
         if not self.plan.plain:
             body |= {"ts": at_ms, "seq": self.number}
-        payload, bad = json.dumps(body), self.poison > 0
+        topic, payload, bad = f"h/{self.plan.name}/now", json.dumps(body), self.poison > 0
         if bad:
             self.poison -= 1
             payload = '{"p": ' + "[" * 40
         self._record.write("said", t=at_ms, d=self.plan.name, n=self.number, e=self.energy, bad=bad)
+        number, mid = self.number, self._client.publish(topic, payload, qos=1, retain=self.plan.plain).mid
         with self._mutex:
-            info = self._client.publish(f"h/{self.plan.name}/now", payload, qos=1, retain=self.plan.plain)
-            self._sent[info.mid] = self.number
+            acknowledged = mid in self._early
+            self._early.discard(mid)
+            if not acknowledged:
+                self._sent[mid] = number
+        if acknowledged:
+            self._record.write("puback", t=now_ms(), d=self.plan.name, n=number)
 
     def _acknowledged(self, _c: Any, _u: Any, mid: int, _r: Any, _p: Any) -> None:
         with self._mutex:
             number = self._sent.pop(mid, None)
+            if number is None:
+                self._early.add(mid)
         if number is not None:
             self._record.write("puback", t=now_ms(), d=self.plan.name, n=number)
 

@@ -45,7 +45,7 @@ class Witness:
 
     def count(self) -> dict[tuple[str, str], int]:
         """Readings and gap ticks by (kind, lane), as the store has them now."""
-        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1)
+        db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=30)
         try:
             found = {("read", str(lane)): n for lane, n in db.execute("SELECT lane, count(*) FROM poll GROUP BY lane")}
             gaps = db.execute("SELECT lane, sum(ticks) FROM gap GROUP BY lane")
