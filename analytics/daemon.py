@@ -18,6 +18,7 @@ from analytics.audit import Audit
 from analytics.channels import send
 from analytics.closing import freeze_pending
 from analytics.notify import Postman, PostThread
+from analytics.power_readings import PowerReadings
 from analytics.publishing import publishing
 from analytics.server import serve
 from analytics.service import DAY_MS, FactoryService
@@ -54,6 +55,7 @@ class Settling:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settling", daemon=True)
         self._folded = 0
+        self._power = PowerReadings(service.source)
         outbox = OutboxWriter(self._writer)
         self._publish = publishing(service, PublicationWriter(self._writer))
         self.alarms = Alarms(service, outbox, more=more)
@@ -65,7 +67,8 @@ class Settling:
         Told to stop, it ends after a slice of a month and goes on there the next time it is started.
         """
         now, service, touched = self.service.clock(), self.service, set[SeriesKey]()
-        while (done := advance(service.source, service.results, self._writer, now, service.days)) is not None:
+        store = (service.source, service.results, self._writer)
+        while (done := advance(*store, now, service.days, self._power)) is not None:
             touched |= done
             if self._stop.is_set():
                 return len(touched)

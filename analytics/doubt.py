@@ -1,46 +1,65 @@
-"""Where a register leaves so much doubt that the power readings of its point are worth reading."""
+"""Where a register leaves so much doubt that power readings weigh, and which registers new power readings bear on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.limits import HEADROOM, LOOK_AHEAD, Limits
+from analytics.corrections import Span
+from analytics.limits import LOOK_AHEAD, Limits
 from metering.period import QUARTER_MS
-from metering.reading import MICRO, Columns, Quality, SeriesInfo
+from metering.reading import Columns, Quality, SeriesInfo, SeriesKey
 
 Int = NDArray[np.int64]
+Touched = Mapping[SeriesKey, Span]
+POWER = "active_power"
 NEAR_MS = 6 * 3_600_000  # places no further apart than this are read in one
 
 
-def doubtful_spans(readings: Columns, infos: Sequence[SeriesInfo]) -> list[tuple[int, int]]:
-    """Spans around falls, rises above the rating, long gaps and registers that stood a quarter-hour [ms UTC]."""
+def united(spans: Iterable[tuple[SeriesKey, Span]]) -> dict[SeriesKey, Span]:
+    """Of each series one span that holds all of its spans."""
+    found: dict[SeriesKey, Span] = {}
+    for key, (low, high) in spans:
+        before = found.get(key, (low, high))
+        found[key] = (min(low, before[0]), max(high, before[1]))
+    return found
+
+
+def weighed_too(touched: Touched, newest: Mapping[SeriesKey, int], heard: Mapping[str, int]) -> dict[SeriesKey, Span]:
+    """The counters that power readings bear on, beside what is touched already.
+
+    `newest` is each series' newest reading, `heard` each point's newest power reading of before [ms UTC]. Power that
+    follows in order what was heard after the newest reading of a register says nothing of the register yet.
+    """
+    found = [
+        (key, (low - QUARTER_MS, high + QUARTER_MS))
+        for (point, name), (low, high) in touched.items()
+        for key in [(point, f"active_energy_{way}") for way in ("import", "export")]
+        if name == POWER and not newest.get(key, low) <= heard.get(point, low) < low
+    ]
+    return united([*touched.items(), *found])
+
+
+def doubtful_spans(readings: Columns, infos: Sequence[SeriesInfo]) -> list[Span]:
+    """Spans around falls, rises above the rating, and where power readings could refute a rise or a rest [ms UTC]."""
     keep = readings.quality != Quality.INVALID
     times, values = readings.time_ms[keep].astype(np.int64), readings.value[keep].astype(np.int64)
     if len(times) < 2:
         return []
     limits, rise = Limits(infos), np.diff(values)
-    most = limits.ratings(times[1:]) * float(HEADROOM) * (np.diff(times) / 3_600_000) * MICRO * 0.999
-    doubt = (rise < 0) | (rise > most) | limits.long(times) | (np.isfinite(most) & _stood(times, rise))
+    most = limits.most_by_rating(times) * 0.999
+    refutable = (rise > limits.least_excess(times, values)) | (rise + limits.moduli(times[1:]) * 0.999 < most)
+    doubt = (rise < 0) | (rise > most) | (limits.long(times) & refutable) | limits.may_have_stuck(times, values)
     at = np.flatnonzero(doubt)
     low = times[np.maximum(at - LOOK_AHEAD - 1, 0)] - 2 * QUARTER_MS
     high = times[np.minimum(at + LOOK_AHEAD + 2, len(times) - 1)] + 2 * QUARTER_MS
-    return joined(zip(low.tolist(), high.tolist(), strict=True))
+    return joined(low, high)
 
 
-def _stood(times: Int, rise: Int) -> NDArray[np.bool_]:
-    """Pairs that belong to a run of one value a quarter-hour long or longer."""
-    moved = np.flatnonzero(np.concatenate(([True], rise != 0, [True])))  # where runs of equal values begin
-    length = times[moved[1:] - 1] - times[moved[:-1]]
-    return np.asarray((rise == 0) & np.repeat(length >= QUARTER_MS, np.diff(moved))[:-1], np.bool_)
-
-
-def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those near each other as one."""
-    found: list[tuple[int, int]] = []
-    for low, high in spans:
-        if found and low <= found[-1][1] + NEAR_MS:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
-        else:
-            found.append((low, high))
-    return found
+def joined(low: Int, high: Int) -> list[Span]:
+    """Spans in order of their starts, those near each other as one."""
+    if not len(low):
+        return []
+    ends = np.maximum.accumulate(high)
+    first = np.flatnonzero(np.append(True, low[1:] > ends[:-1] + NEAR_MS))
+    return list(zip(low[first].tolist(), ends[np.append(first[1:], len(low)) - 1].tolist(), strict=True))

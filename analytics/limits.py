@@ -1,5 +1,6 @@
 """What a register may plausibly do between two readings: its step and end, the rated power, the integrated power."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.verdicts import Evidence
+from metering.period import QUARTER_MS
 from metering.quantity import QUANTITIES
-from metering.reading import MICRO, Columns, Quality, SeriesInfo
+from metering.reading import FLOATS, MICRO, NEVER, Columns, Quality, SeriesInfo, float_step
 
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -16,6 +18,7 @@ Mask = NDArray[np.bool_]
 HEADROOM = Fraction(12, 10)  # a load may exceed its rated power by this much before a jump is doubted (reliability M1)
 POWER_FACTOR = 2  # sampled power is weak evidence: it refutes only what is off by more than this
 POWER_STEPS = 100  # and by more than this many register steps
+STUCK_STEPS = 10  # a register that stood has to have missed more than this many of its steps
 LOOK_AHEAD = 20  # readings in which a dip or spike must heal to count as a glitch
 NEAR_END = 95  # [%] without a bound, a rollover is believed only this near the register's end
 BURST, BURST_STEPS = 1000, 100_000  # without a bound: a rise so many times its neighbours', and so many steps
@@ -74,16 +77,21 @@ class Limits:
 
     def __init__(self, infos: Sequence[SeriesInfo], power: Columns | None = None) -> None:
         self._infos = sorted(infos, key=lambda info: info.valid_from_ms)
+        self._since = [info.valid_from_ms for info in self._infos]
         name = self._infos[0].quantity if self._infos else ""
         self.is_energy = name.startswith("active_energy")
         given = power is not None and self.is_energy
         self.power = Power(power, -1 if "_export" in name else 1) if given and power is not None else None
         self.unit = QUANTITIES[name].unit if name in QUANTITIES else ""
 
+        self._fixed = [None if i.data_type in FLOATS else -int(-i.step(0) * MICRO // 1) for i in self._infos]
+
     def info(self, time_ms: int) -> SeriesInfo | None:
         """What held at an instant; before the first note, the first."""
-        found = [info for info in self._infos if info.valid_from_ms <= time_ms]
-        return found[-1] if found else (self._infos[0] if self._infos else None)
+        return self._infos[self._number(time_ms)] if self._infos else None
+
+    def _number(self, time_ms: int) -> int:
+        return max(bisect_right(self._since, time_ms) - 1, 0)
 
     def modulus(self, time_ms: int) -> int | None:
         """[micro]."""
@@ -92,8 +100,20 @@ class Limits:
 
     def slack(self, time_ms: int, value: int) -> int:
         """The register's step at a value [micro], rounded up."""
-        info = self.info(time_ms)
-        return 0 if info is None else -int(-info.step(value) * MICRO // 1)
+        if not self._infos:
+            return 0
+        number = self._number(time_ms)
+        fixed = self._fixed[number]
+        return -int(-self._infos[number].step(value) * MICRO // 1) if fixed is None else fixed
+
+    def slacks(self, times: Int, values: Int) -> Int:
+        """The same for many readings; where a float's exponent is in doubt the smaller step, so that screens hold."""
+        found, index = np.zeros(len(times), np.int64), self._index(times)
+        for number, (info, fixed) in enumerate(zip(self._infos, self._fixed, strict=True)):
+            here = index == number
+            if here.any():
+                found[here] = _ulps(info, values[here]) if fixed is None else fixed
+        return found
 
     def rated_kw(self, time_ms: int) -> float | None:
         """The rated power that bounds this register [kW]; None where none is known."""
@@ -111,8 +131,19 @@ class Limits:
     def _held(self, times: Int, of_each: Sequence[float | None]) -> NDArray[np.float64]:
         if not of_each:
             return np.full(len(times), np.inf)
-        index = np.searchsorted([info.valid_from_ms for info in self._infos], times, side="right") - 1
-        return np.array([np.inf if one is None else one for one in of_each], np.float64)[np.maximum(index, 0)]
+        return np.array([np.inf if one is None else one for one in of_each], np.float64)[self._index(times)]
+
+    def _index(self, times: Int) -> Int:
+        """Which note holds at each instant; before the first, the first."""
+        return np.maximum(np.searchsorted(self._since, times, side="right") - 1, 0)
+
+    def most_by_rating(self, times: Int) -> NDArray[np.float64]:
+        """The most that the rated power lets the register rise between neighbouring instants [micro], in floats."""
+        return self.ratings(times[1:]) * float(HEADROOM) * (np.diff(times) / 3_600_000) * MICRO
+
+    def least_excess(self, times: Int, values: Int) -> Int:
+        """Rises up to this are within the steps that power readings leave room for, whatever they are [micro]."""
+        return POWER_STEPS * self.slacks(times[1:], values[1:])
 
     def told(self, before_ms: int, after_ms: int) -> int | None:
         """What the power readings add up to [micro]; None without, or where they are above what the rating allows.
@@ -174,9 +205,19 @@ class Limits:
         """Pairs of neighbouring readings further apart than twice the cadence, at least 5 s."""
         if not self._infos:
             return np.ones(max(len(times) - 1, 0), bool)
-        index = np.searchsorted([info.valid_from_ms for info in self._infos], times[1:], side="right") - 1
         longest = np.array([max(2 * info.cadence_ms, 5000) for info in self._infos], np.int64)
-        return np.asarray(np.diff(times) > longest[np.maximum(index, 0)], np.bool_)
+        return np.asarray(np.diff(times) > longest[self._index(times[1:])], np.bool_)
+
+    def may_have_stuck(self, times: Int, values: Int) -> Mask:
+        """Pairs that repeat one value a quarter-hour long, or over a long gap, and whose rating allows ten steps more.
+
+        Power readings refute no others: whatever they say, a pair is judged alike whoever looks at how much of it.
+        """
+        rest = _rested(times, values, QUARTER_MS) | ((np.diff(values) == 0) & self.long(times))
+        found, most = np.zeros(len(rest), bool), self.most_by_rating(times)
+        at = np.flatnonzero(rest & np.isfinite(most))
+        found[at] = most[at] > STUCK_STEPS * self.slacks(times[at + 1], values[at])
+        return found
 
     def stuck(self, times: Int, values: Int) -> Mask:
         """Readings that repeat the one before although the power readings say that energy flowed all the while.
@@ -187,9 +228,9 @@ class Limits:
         if self.power is None or len(times) < 2:
             return same
         told = self.power.energies(times)
-        most = self.ratings(times[1:]) * float(HEADROOM) * np.diff(times) / 3_600_000 * MICRO
-        for index in np.flatnonzero((np.diff(values) == 0) & (told > 0) & np.isfinite(most) & (told <= most)):
-            least = 10 * self.slack(int(times[index + 1]), int(values[index]))
+        may = self.may_have_stuck(times, values) & (told > 0) & (told <= self.most_by_rating(times))
+        for index in np.flatnonzero(may).tolist():
+            least = STUCK_STEPS * self.slack(int(times[index + 1]), int(values[index]))
             same[index + 1] = told[index] > least and self.power.floor(int(times[index]), int(times[index + 1])) > least
         return same
 
@@ -210,3 +251,20 @@ class Limits:
         """What a verdict on two readings rests on."""
         rated = self.rated_kw(after_ms) is not None
         return Evidence(self.unit, self.modulus(after_ms), energy, self.told(before_ms, after_ms), rated)
+
+
+def _rested(times: Int, values: Int, least_ms: int) -> Mask:
+    """Pairs that belong to a run of one value of a length or longer."""
+    rise = np.diff(values)
+    moved = np.flatnonzero(np.concatenate(([True], rise != 0, [True])))  # where runs of equal values begin
+    length = times[moved[1:] - 1] - times[moved[:-1]]
+    return np.asarray((rise == 0) & np.repeat(length >= least_ms, np.diff(moved))[:-1], np.bool_)
+
+
+def _ulps(info: SeriesInfo, values: Int) -> Int:
+    """Steps of a float register [micro], one power of two at a time."""
+    raw = np.abs(values / MICRO / float(info.scale)) * (1 - 1e-9)  # the division may round up to the next power
+    exponent = np.where(raw > 0, np.frexp(raw)[1], -NEVER)
+    kinds, index = np.unique(exponent, return_inverse=True)
+    steps = [-int(-float_step(info.data_type, abs(info.scale), int(one)) * MICRO // 1) for one in kinds]
+    return np.array(steps, np.int64)[index]

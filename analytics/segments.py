@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.limits import BURST, HEADROOM, LOOK_AHEAD, Limits
+from analytics.limits import BURST, LOOK_AHEAD, POWER_FACTOR, Limits
 from analytics.terms import Sentence
 from analytics.verdicts import Judged, Verdict, explain
-from metering.reading import MICRO, Columns, Quality, SeriesInfo
+from metering.reading import Columns, Quality, SeriesInfo
 
 __all__ = ["LOOK_AHEAD", "Exchange", "OpenItem", "Segment", "Segments", "segments"]
 
@@ -116,12 +116,13 @@ class _Cutter:
         self.bursts = self.limits.bursts(self.times, self.values)
         doubtful = (rise < 0) | self.bursts | self.stood[:-1] | (gap > TEN_YEARS_MS)
         # a cheap float screen, generous by one part in a thousand; the exact test follows on the few that remain
-        most = self.limits.ratings(self.times[1:]) * float(HEADROOM) * (gap / 3_600_000) * MICRO * 0.999
+        most = self.limits.most_by_rating(self.times) * 0.999
         doubtful |= rise > most
         doubtful |= np.isfinite(most) & (rise + self.limits.moduli(self.times[1:]) * 0.999 < most)  # time to go round
         if self.limits.power is not None:
             told = self.limits.power.energies(self.times)
-            doubtful |= (told >= 0) & (rise > 2 * told) & self.limits.long(self.times)
+            refuted = rise > POWER_FACTOR * told + self.limits.least_excess(self.times, self.values)
+            doubtful |= (told >= 0) & refuted & self.limits.long(self.times)
         for exchange in self.exchanges:
             index = int(np.searchsorted(self.times, exchange.time_ms, side="right")) - 1
             if 0 <= index < len(doubtful):

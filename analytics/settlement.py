@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from analytics.corrections import KINDS, Span, opposite, touched
+from analytics.doubt import POWER, Touched, united, weighed_too
 from analytics.intervals import Flag, Intervals, empty
 from analytics.placing import WEEKS, Days
+from analytics.power_readings import PowerReadings
 from analytics.segments import OpenItem
-from analytics.settler import POWER, WINDOW_MS, Settled, Settler, Touched, is_settled, united, weighed_too
+from analytics.settler import WINDOW_MS, Settled, Settler, is_settled
 from metering.period import QUARTER_MS
 from metering.reading import SeriesKey
 from metering.store.entries import Entry
@@ -35,6 +37,8 @@ class _News:
         polled = source.readings.changed_since(marks["readings"])
         imported = source.entries.changed_since(marks["imports"])
         touched = united([*polled.touched.items(), *imported.touched.items()])
+        self.touched: Touched = touched
+        self.since = (int(marks["readings"]), int(marks["imports"]))
         before: dict[str, int] = marks.get("heard", {})
         newest = {key: reading.time_ms for key, reading in source.latest().items()} if touched else {}
         self.read = weighed_too(touched, newest, before)
@@ -46,6 +50,7 @@ class _News:
         last = max((entry.seq for entry in self.entries), default=0)
         self.marks = {"readings": polled.seq, "imports": imported.seq, "entries": max(self._since, last)}
         self.marks["heard"] = before | heard
+        self.seq = (polled.seq, imported.seq)
 
     def passes(self, settler: Settler, reader: ResultsReader) -> list[Touched]:
         """Readings together, then each entry on its own: they may lie far apart; outages they bear on; the backlog."""
@@ -64,22 +69,24 @@ def bring_up_to_date(
     source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int, days: Days | None = None
 ) -> int:
     """Settle what came since the last time and write it; how many series were touched."""
-    series: set[SeriesKey] = set()
-    while (done := advance(source, reader, writer, now_ms, days)) is not None:
+    series, power = set[SeriesKey](), PowerReadings(source)
+    while (done := advance(source, reader, writer, now_ms, days, power)) is not None:
         series |= done
     return len(series)
 
 
 def advance(
-    source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int, days: Days | None = None
-) -> set[SeriesKey] | None:
+    source: StoreSource, reader: ResultsReader, writer: ResultsWriter, now_ms: int, days: Days | None = None,
+    power: PowerReadings | None = None,
+) -> set[SeriesKey] | None:  # fmt: skip
     """Settle one slice, the newest month first, and write it with what is left to do; None when nothing was left.
 
-    Whoever is killed between two slices goes on where it stopped.
+    Whoever is killed between two slices goes on where it stopped. `power` keeps power readings from one to the next.
     """
     marks = reader.mark("settled") or NEVER
-    news = _News(source, marks)
-    settler, tails = Settler(source, news.entries, days), dict(marks["tails"])
+    news, known = _News(source, marks), power or PowerReadings(source)
+    known.renew(news.since, news.touched, news.seq)
+    settler, tails = Settler(source, news.entries, days, known), dict(marks["tails"])
     todo = news.passes(settler, reader)
     fold_before = now_ms // DAY_MS * DAY_MS
     if not todo:

@@ -18,23 +18,22 @@ from analytics.corrections import (
     loosened,
     opposite,
 )
-from analytics.doubt import doubtful_spans
+from analytics.doubt import POWER, Touched, doubtful_spans, united
 from analytics.intervals import Intervals, amounts, is_long_after, means, spread
 from analytics.limits import Limits
 from analytics.placing import Days, UsualDays, likely_spans, whole_gaps
+from analytics.power_readings import MOST_SAMPLES, PowerReadings, samples
 from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segment, Segments, segments
 from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
 from metering.reading import Columns, Quality, SeriesInfo, SeriesKey
-from metering.store.columns import bracketed, empty, merge
+from metering.store.columns import bracketed, empty
 from metering.store.source import StoreSource
 
 WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
 CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
-POWER = "active_power"
 GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
 
-Touched = Mapping[SeriesKey, Span]
 Int = NDArray[np.int64]
 
 
@@ -54,30 +53,6 @@ def is_settled(key: SeriesKey) -> bool:
     return quantity(key[1]).kind is not Kind.GAUGE or key[1] in GAUGES
 
 
-def united(spans: Iterable[tuple[SeriesKey, Span]]) -> dict[SeriesKey, Span]:
-    """Of each series one span that holds all of its spans."""
-    found: dict[SeriesKey, Span] = {}
-    for key, (low, high) in spans:
-        before = found.get(key, (low, high))
-        found[key] = (min(low, before[0]), max(high, before[1]))
-    return found
-
-
-def weighed_too(touched: Touched, newest: Mapping[SeriesKey, int], heard: Mapping[str, int]) -> dict[SeriesKey, Span]:
-    """The counters that power readings bear on, beside what is touched already.
-
-    `newest` is each series' newest reading, `heard` each point's newest power reading of before [ms UTC]. Power that
-    follows in order what was heard after the newest reading of a register says nothing of the register yet.
-    """
-    found = [
-        (key, (low - QUARTER_MS, high + QUARTER_MS))
-        for (point, name), (low, high) in touched.items()
-        for key in [(point, f"active_energy_{way}") for way in ("import", "export")]
-        if name == POWER and not newest.get(key, low) <= heard.get(point, low) < low
-    ]
-    return united([*touched.items(), *found])
-
-
 @dataclass(frozen=True, slots=True)
 class Judged:
     """The segments of one counter's energy, the corrected readings, its own register's cut, the usual days of gaps."""
@@ -91,8 +66,11 @@ class Judged:
 class Settler:
     """Settles series of one store; reads only. `days` say how the energy of an outage usually lies in time."""
 
-    def __init__(self, source: StoreSource, entries: Iterable[Entered] | None = None, days: Days | None = None) -> None:
-        self.source, self.days = source, days
+    def __init__(
+        self, source: StoreSource, entries: Iterable[Entered] | None = None, days: Days | None = None,
+        power: PowerReadings | None = None,
+    ) -> None:  # fmt: skip
+        self.source, self.days, self.power = source, days, power or PowerReadings(source)
         self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
         self.book = CorrectionBook(source.entries.entries() if entries is None else entries)
 
@@ -127,7 +105,30 @@ class Settler:
         span = (min(low for low, _ in touched.values()) - margin, max(high for _, high in touched.values()) + margin)
         wanted = dict.fromkeys(one for key in touched for one in self._sources(key))
         columns = self.source.ranges(wanted, span[0], span[1])
-        return {key: self._one(key, columns, span, touched[key]) for key in touched}
+        found: dict[SeriesKey, Settled] = {}
+        for keys, places in self._batches(touched, columns):
+            self.power.bring(places)
+            found.update({key: self._one(key, columns, span, touched[key]) for key in keys})
+            self.power.trim()
+        return found
+
+    def _batches(
+        self, touched: Touched, columns: Mapping[SeriesKey, Columns]
+    ) -> Iterator[tuple[list[SeriesKey], dict[SeriesKey, list[Span]]]]:
+        """Series to settle together, and where they will ask for power readings: as many of those as memory bears."""
+        keys, places, size = list[SeriesKey](), dict[SeriesKey, list[Span]](), 0
+        for key in touched:
+            keys.append(key)
+            for one in self._sources(key):
+                power, infos = (one[0], POWER), self.infos.get(one, [])
+                if power in self.infos and one[1].startswith("active_energy_"):
+                    spans = doubtful_spans(columns[one], infos)
+                    places[power] = [*places.get(power, ()), *spans]
+                    size += samples(columns[one], spans, infos, self.infos[power])
+            if size > MOST_SAMPLES:
+                yield keys, places
+                keys, places, size = [], {}, 0
+        yield keys, places
 
     def _margin(self, key: SeriesKey, at_ms: int) -> int:
         infos = [info for info in self.infos.get(key, ()) if info.valid_from_ms <= at_ms]
@@ -212,8 +213,8 @@ class Settler:
         power = (key[0], POWER)
         if power not in self.infos or not key[1].startswith("active_energy_"):
             return None
-        parts = [self.source.ranges([power], *span)[power] for span in doubtful_spans(columns, infos)]
-        return merge(power, parts) if parts else empty(power)
+        spans = doubtful_spans(columns, infos)
+        return self.power.within(power, spans) if spans else empty(power)
 
     def _usual(self, key: SeriesKey, parts: Sequence[Segment], affected: Span) -> UsualDays | None:
         """How the quarter-hours of gaps usually go, by the readings of like days before; None where there is no gap."""

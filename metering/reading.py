@@ -207,14 +207,20 @@ class SeriesInfo:
         return register_step(self.data_type, self.scale, value_micro)
 
 
+FLOATS = frozenset({"float32", "float64"})
+NEVER = 10_000  # an exponent beyond all floats: its negative is that of zero
+
+
 def register_step(data_type: str, scale: Fraction, value_micro: int) -> Fraction:
     """Smallest change of a register at a value [unit]: the scale, or for floats the unit in the last place x scale."""
     scale = abs(scale)
-    if data_type not in {"float32", "float64"} or scale == 0:
+    if data_type not in FLOATS or scale == 0:
         return scale
     raw = abs(Fraction(value_micro, MICRO) / scale)
+    return float_step(data_type, scale, math.frexp(float(raw))[1] if raw else -NEVER)
+
+
+def float_step(data_type: str, scale: Fraction, exponent: int) -> Fraction:
+    """The unit in the last place of a float register whose value has an exponent as of frexp, x scale (IEEE 754)."""
     bits, smallest = (24, -149) if data_type == "float32" else (53, -1074)
-    if raw == 0:
-        return scale * Fraction(2) ** smallest
-    exponent = math.frexp(float(raw))[1]
     return scale * Fraction(2) ** max(exponent - bits, smallest)
