@@ -106,7 +106,7 @@ def _csv(columns: Columns) -> bytes:
     rows = zip(*(part.tolist() for part in parts), strict=True)
     head = HEADS[columns.end_ms is not None]
     text = "\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n"
-    return gzip.compress(text.encode(), mtime=0)
+    return gzip.compress(text.encode(), compresslevel=6, mtime=0)  # 9 takes four times as long for 2 % less
 
 
 def _key(name: str) -> SeriesKey:

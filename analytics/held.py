@@ -111,10 +111,9 @@ class Recorder(HeldSource):
     ) -> dict[SeriesKey, Columns]:
         """Readings of the store; kept. The settling asks again and again for a little more: so more is read."""
         wanted = list(keys)
-        for key in wanted:
-            if key[1] == POWER:  # evidence: asked for in places only, and kept there only
-                places = self._store.ranges([key], start_ms, end_ms)[key]
-                self.columns[key] = merge(key, [self.columns.get(key, empty(key)), places])
+        power = [key for key in wanted if key[1] == POWER]  # evidence: asked for in places only, and kept there only
+        for key, places in (self._store.ranges(power, start_ms, end_ms) if power else {}).items():
+            self.columns[key] = merge(key, [self.columns.get(key, empty(key)), places])
         new = [key for key in wanted if key[1] != POWER and not self._holds(key, start_ms, end_ms)]
         near = [self._read.get(key, (start_ms, end_ms)) for key in new]
         span = (min([start_ms, *(a for a, _ in near)]) - MORE_MS, max([end_ms, *(b for _, b in near)]) + MORE_MS)

@@ -10,7 +10,7 @@ from metering.reading import Columns, SeriesInfo, SeriesKey
 from metering.store.columns import bracketed, merge
 from metering.store.source import StoreSource
 
-PIECE_MS = 6 * 3_600_000  # so much time is asked for at once, of every series alike
+PIECE_MS = 2 * 86_400_000  # so much time is asked for at once, of every series alike
 MOST_SAMPLES = 2_000_000  # readings brought at once: some 40 MB
 KEPT = 20_000  # newest readings a series that are kept from one settling to the next
 
