@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import structlog
 
 from collector.clock import STEP_MS, EpochClock, StepWatch
 from collector.committer import Committer
 from collector.connections import Line, at_work, changed_devices, gate_of, line_of
-from collector.epochs import Epoch, close_epoch, open_epoch, tracks_of
+from collector.epochs import Epoch, close_epoch, open_epoch, phases_of, tracks_of
 from collector.feed import Cause, Feed
 from collector.inbox import Inbox
 from collector.link import ModbusLink, wind_down
@@ -39,6 +39,7 @@ class Collector:
     def __init__(self, links: Iterable[WiredLink], committer: Committer, name: str) -> None:
         self._plain = self._wired = at_work(links)  # as the site file has them, and as devices let us
         self._known: tuple[Learned, ...] = ()
+        self._phases: Mapping[tuple[str, str], int] = {}  # how long after its ticks a group is read [ms]
         self._learning: set[asyncio.Task[tuple[str, ...]]] = set()
         self._committer, self._name = committer, name
         self._identities = Identities(committer)
@@ -129,6 +130,7 @@ class Collector:
             used = {line_of(wired) for wired in self._wired}
             for line in self._gates.keys() - used:
                 self._gates.pop(line).close()
+        self._phases = phases_of(self._wired)
         self._rewire.clear()
 
     async def _run_epoch(
@@ -142,8 +144,7 @@ class Collector:
             for wired in self._wired
             if wired.link.modbus
         ]
-        sessions = [self._session(wired, epoch, clock) for wired in self._wired if not wired.link.modbus]
-        self._sessions = sessions
+        self._sessions = sessions = [self._session(w, epoch, clock) for w in self._wired if not w.link.modbus]
         tasks = [asyncio.create_task(link.run()) for link in self._links]
         for session in sessions:
             session.start()
@@ -227,7 +228,7 @@ class Collector:
     ) -> ModbusLink:
         units = []
         for device in wired.devices:
-            feeds, silence = {}, Silence()
+            feeds, silence, name = {}, Silence(), device.device.id
             for group in device.groups:
                 number = epoch.numbers[group.group]
                 due = tracks_of(group, number, epoch.start_ms)
@@ -235,7 +236,7 @@ class Collector:
                 tracks = [track.from_newest(clock.now_ms()) for track in due] if changing else due
                 newest_ms = epoch.newest_ms.get(number, 0)
                 feed = Feed(group, number, epoch.id, tracks, held or self._committer, newest_ms, silence)
-                feed.certain = clock.certain
+                feed.certain, feed.phase_ms = clock.certain, self._phases.get((name, group.group.name), 0)
                 for track, whole in zip(tracks, due, strict=True):
                     if track.first > whole.first:  # the changeover took so long
                         feed.missed(track, whole.first, track.first - whole.first, Cause(GapReason.MAINTENANCE))
@@ -262,8 +263,7 @@ class Collector:
 
         That is a stop, a new wiring, the clock set forward; a task or thread that ends by itself ends the collector.
         """
-        words = {asyncio.create_task(event.wait()) for event in (stop, self._rewire)}
-        steps = StepWatch(certain=clock.certain)
+        words, steps = {asyncio.create_task(e.wait()) for e in (stop, self._rewire)}, StepWatch(certain=clock.certain)
         try:
             while True:
                 done, _ = await asyncio.wait({*words, *tasks}, timeout=_WATCH_S, return_when=asyncio.FIRST_COMPLETED)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from collector.phases import phases
 from collector.schedule import Track, cadence, ending, quarters
-from collector.wiring import WiredGroup
+from collector.wiring import WiredGroup, WiredLink
 from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, PollGroup
 from metering.store.readings import LedgerKey, ReadingsWriter
@@ -47,6 +48,12 @@ def tracks_of(wired: WiredGroup, number: int, start_ms: int) -> tuple[Track, ...
         return ()
     every = cadence(number, start_ms, wired.group.cadence_ms)
     return (every, quarters(number, start_ms)) if wired.group.quarter else (every,)
+
+
+def phases_of(links: Iterable[WiredLink]) -> Mapping[tuple[str, str], int]:
+    """How long after its ticks each group is read [ms]; a serial line, here or behind a gateway, queues by itself."""
+    asked = [wired for wired in links if wired.link.modbus and wired.link.character_ms is None]
+    return phases([group.group for device in wired.devices for group in device.groups] for wired in asked)
 
 
 def close_epoch(

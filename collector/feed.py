@@ -56,6 +56,7 @@ class Feed:
         self.quantities = tuple(column.quantity for column in wired.group.columns)
         self._silence = silence or Silence()
         self._holding = Holding([_level(wire) for wire in wired.wires])
+        self.phase_ms = 0  # how long after its ticks it is read
         self.certain = True  # whether the clock is; where it is not, every value says so
 
     def reading(self, track: Track, tick: int, time_ms: int, words: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from collector.datatypes import Number
@@ -75,6 +76,7 @@ _SWAPPED = ("active_energy_", "reactive_energy_")
 _SIGNED = frozenset({"active_power", "reactive_power", "active_power_demand"})
 
 
+@lru_cache(maxsize=8192)  # a hundred meters of a model share their fields
 def wired(field: Field, ct_ratio: Fraction = Fraction(1), *, reversed: bool = False) -> Field:
     """The field as seen from its metering point: CT ratio applied where the meter does not, a reversed CT undone."""
     ratio = ct_ratio if field.secondary else Fraction(1)

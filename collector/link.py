@@ -60,8 +60,9 @@ class ModbusLink:
         self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
         self._owner = {number: unit for unit in units for number in unit.feeds}
-        feeds = (feed for unit in units for feed in unit.feeds.values())
-        self._timetable = Timetable(track for feed in feeds for track in feed.next_ticks)
+        feeds = {number: feed for unit in units for number, feed in unit.feeds.items()}
+        phases = {number: feed.phase_ms for number, feed in feeds.items()}
+        self._timetable = Timetable([track for feed in feeds.values() for track in feed.next_ticks], phases)
         self._patience = Patience()
         self._cause = Cause(GapReason.CONNECT)
         self._behind: dict[int, int] = {}  # groups of suspect units -> how long they stand behind the others [ms]
@@ -102,6 +103,7 @@ class ModbusLink:
     def halt(self, at_ms: int) -> None:
         """Read nothing that is due from this instant on [ms UTC]."""
         self._halt_ms = at_ms
+        self._timetable.hasten()
         if self._nap is not None and not self._nap.done():
             self._nap.set_result(None)
 

@@ -7,6 +7,7 @@ epoch in which the wall clock steps is closed and a new one opened, so quarter-h
 import math
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from metering.reading import GapReason, Lane, PollGap
@@ -106,27 +107,35 @@ class Due(NamedTuple):
 class Timetable:
     """The tracks of one link and the next tick of each; a late reader gets the newest tick, never a burst."""
 
-    def __init__(self, tracks: Iterable[Track]) -> None:
-        self._due_ms = {track: track.due_ms(track.first) for track in tracks}  # of the next tick of each
+    def __init__(self, tracks: Iterable[Track], phases: Mapping[int, int] = MappingProxyType({})) -> None:
+        """`phases`: how long after its ticks a group is read [ms]; at quarter-hours nobody waits."""
+        self._phase_ms = {t: 0 if t.lane is Lane.QUARTER else phases.get(t.group, 0) for t in tracks}
+        self._read_ms = {t: t.due_ms(t.first) + phase_ms for t, phase_ms in self._phase_ms.items()}  # the next of each
 
     @property
     def next_ticks(self) -> dict[Track, int]:
         """The next tick of each track."""
-        return {track: track.newest(due_ms) for track, due_ms in self._due_ms.items()}
+        return {track: track.newest(read_ms - self._phase_ms[track]) for track, read_ms in self._read_ms.items()}
+
+    def hasten(self) -> None:
+        """From now on read what is due when it is due: there will be no later."""
+        self._read_ms = {track: read_ms - self._phase_ms[track] for track, read_ms in self._read_ms.items()}
+        self._phase_ms = dict.fromkeys(self._phase_ms, 0)
 
     def pick(self, now_ms: int, patience: Mapping[int, int]) -> Due | None:
         """The most urgent due read; `patience` delays groups of suspect units behind the others [ms]."""
         best: tuple[int, Track] | None = None
-        for track, due_ms in self._due_ms.items():
-            if due_ms <= now_ms:
-                rank = due_ms + patience.get(track.group, 0) - (track.lane is Lane.QUARTER) * _QUARTER_LEAD_MS
+        for track, read_ms in self._read_ms.items():
+            if read_ms <= now_ms:
+                rank = read_ms + patience.get(track.group, 0) - (track.lane is Lane.QUARTER) * _QUARTER_LEAD_MS
                 if best is None or rank < best[0]:
                     best = (rank, track)
         if best is None:
             return None
         track = best[1]
-        first, newest = track.newest(self._due_ms[track]), track.newest(now_ms)
-        self._due_ms[track] = track.due_ms(newest + 1)
+        phase_ms = self._phase_ms[track]
+        first, newest = track.newest(self._read_ms[track] - phase_ms), track.newest(now_ms - phase_ms)
+        self._read_ms[track] = track.due_ms(newest + 1) + phase_ms
         return Due(track, newest, newest - first)
 
     def spare_ms(self, now_ms: int, own: Container[int], usual_ms: Mapping[int, float]) -> float:
@@ -135,15 +144,15 @@ class Timetable:
         `own` are the groups of the same unit, `usual_ms` is how long a read of each group takes.
         """
         latest, reserve = math.inf, 0.0
-        for track, due_ms in self._due_ms.items():
+        for track, read_ms in self._read_ms.items():
             if track.group not in own:
-                latest = min(latest, due_ms + min(track.period_ms, _QUARTER_SPAN_MS if track.lane else math.inf))
-                reserve += usual_ms.get(track.group, 0.0) if due_ms <= now_ms else 0.0
+                latest = min(latest, read_ms + min(track.period_ms, _QUARTER_SPAN_MS if track.lane else math.inf))
+                reserve += usual_ms.get(track.group, 0.0) if read_ms <= now_ms else 0.0
         return latest - now_ms - reserve
 
     def next_ms(self) -> int:
-        """When the next read is due [ms UTC]."""
-        return min(self._due_ms.values())
+        """When the next read is to be made [ms UTC]."""
+        return min(self._read_ms.values())
 
 
 @dataclass(slots=True)

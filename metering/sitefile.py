@@ -135,7 +135,7 @@ class Device(Strict):
     unit: int = Field(default=1, ge=0, le=255)
     base: str = ""  # MQTT topic prefix
     serial: Text = ""  # of its nameplate; a device that tells another one is told as another meter
-    every: dict[str, Duration] = Field(default_factory=dict)  # cadence class -> period
+    every: dict[str, Duration] = Field(default_factory=dict)  # cadence class -> period; very many reads take turns
 
 
 class Point(Strict):

@@ -26,7 +26,7 @@ PURE = {
     "metering": ("quantity", "reading", "site", "period"),
     "collector": (
         "profile", "registers", "planner", "conversion", "datatypes", "delivery", "encoding", "exact", "fields",
-        "line_protocol", "plausible", "schedule", "bulk", "bustime", "holding", "sleep", "refusal",
+        "line_protocol", "phases", "plausible", "schedule", "bulk", "bustime", "holding", "sleep", "refusal",
     ),
     "analytics": (
         "intervals", "segments", "flows", "factors", "balance", "indicators", "criteria", "alerts",

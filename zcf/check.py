@@ -8,6 +8,7 @@ from typing import Any
 from analytics.flows import FUEL
 from analytics.fuel_paths import PATHS, FuelUse, on_two_paths, two_paths_sentence
 from collector.bustime import BusTime
+from collector.epochs import phases_of
 from collector.wiring import WiredDevice, WiredGroup, WiredLink, wire_site
 from metering.config import ConfigError, Fault
 from metering.quantity import quantity
@@ -134,6 +135,11 @@ def _fuel_uses(config: SiteConfig) -> Iterator[FuelUse]:
         paths = {PATHS[quantity(q).unit]: q for q in reversed(names) if quantity(q).unit in PATHS}
         for path, name in paths.items():
             yield FuelUse(point.activity or point.carrier, path, f"{point.id}.{name}", 0, 1)
+
+
+def turns_ms(config: SiteConfig) -> int:
+    """How long after their ticks the last reads are made, where they are too many to be made at once; else 0 [ms]."""
+    return max(phases_of(wire_site(config)).values(), default=0)
 
 
 def flash_bytes(config: SiteConfig, found: Iterable[LinkLoad]) -> float:

@@ -144,7 +144,7 @@ class ReadingsWriter:
 
     def declare(self, infos: Iterable[SeriesInfo]) -> None:
         """Note what is known of registers; an unchanged one is not written again."""
-        rows = [(i.point, i.quantity, i.valid_from_ms, dump_info(i)) for i in infos]
+        rows = ((i.point, i.quantity, i.valid_from_ms, dump_info(i)) for i in infos)  # never all at once: they are many
         with self.transaction() as db:
             for point, quantity, since, body in rows:
                 last = db.execute(sql.LAST_INFO, (point, quantity, since)).fetchone()

@@ -10,8 +10,10 @@ from metering.config import ConfigError
 from metering.reading import Block
 from metering.sitefile import load_site
 from tests.analytics import month_works
+from tests.zcf.typed import run, told
 from tests.zcf.works import SITE
-from zcf.check import SERIAL, advice, flash_bytes, loads, refuse_overload, refuse_two_paths
+from zcf.bench.collect import write_site
+from zcf.check import SERIAL, advice, flash_bytes, loads, refuse_overload, refuse_two_paths, turns_ms
 
 
 @pytest.fixture
@@ -89,6 +91,14 @@ def test_what_the_flash_takes_is_bounded_by_commits_and_rows(site: Path):
     polls = 2 * (1440 + 96) + 0
     most = polls * 2 * 21_000 + 6 * sum(load.body()["disk_bytes_per_day"] for load in loads(config))
     assert 0 < flash_bytes(config, loads(config)) <= most
+
+
+def test_it_tells_where_reads_must_take_turns(site: Path, tmp_path: Path):
+    assert turns_ms(load_site(site)) == 0
+    many = load_site(write_site(tmp_path / "many", list(range(20_001, 20_012)), 1000))  # 220 requests
+    assert turns_ms(many) == 909  # eleven turns in the second
+    assert "they take turns, the last 909 ms later" in run("check", many.path)
+    assert told("check", many.path)["turns_ms"] == 909
 
 
 def test_the_examples_own_site_file_is_whole():

@@ -88,7 +88,7 @@ def ours(spec: dict[str, Any]) -> dict[str, Any]:
     reader = ReadingsReader(site.parent / "store")
     polls = [poll for poll in _polls(reader) if window.from_ms <= poll.time_ms < window.to_ms]
     values = sum(value is not None for poll in polls for value in poll.values)
-    told = {"jitter_p99_ms": percentile(_late_ms(reader, polls)), "start_s": window.start_s}
+    told = {"jitter_p99_ms": percentile(_late_ms(reader, polls, site)), "start_s": window.start_s}
     return {**window.used, "values": values, **told}
 
 
@@ -99,11 +99,18 @@ def _polls(reader: Any) -> Iterator[Any]:
         after = polls[-1].seq
 
 
-def _late_ms(reader: Any, polls: Iterable[Any]) -> list[float]:
-    """How long after each tick its reading was there [ms]."""
+def _late_ms(reader: Any, polls: Iterable[Any], site: Path) -> list[float]:
+    """How long after the instant it was to be made each reading was there: its tick, and its group's turn [ms]."""
+    from collector.epochs import phases_of
+    from collector.wiring import wire_site
+    from metering.sitefile import load_site
+
+    turns = phases_of(wire_site(load_site(site)))
     starts = {epoch.id: epoch.start_ms for epoch in reader.epochs()}
     periods = {number: group.cadence_ms for number, group in reader.groups().items()}
-    return [poll.time_ms - starts[poll.epoch] - poll.tick * periods[poll.group] for poll in polls]
+    phases = {number: turns.get((group.device, group.name), 0) for number, group in reader.groups().items()}
+    ticks = ((poll, starts[poll.epoch] + poll.tick * periods[poll.group]) for poll in polls)
+    return [poll.time_ms - tick_ms - phases[poll.group] for poll, tick_ms in ticks]
 
 
 def percentile(numbers: list[float], part: float = 0.99) -> float | None:

@@ -19,7 +19,7 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     from analytics.declarations import check_declared
     from analytics.site_settings import site_table
     from metering.sitefile import load_site
-    from zcf.check import flash_bytes, loads, refuse_overload, refuse_two_paths
+    from zcf.check import flash_bytes, loads, refuse_overload, refuse_two_paths, turns_ms
 
     config = load_site(site)
     found = loads(config)
@@ -30,6 +30,7 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     if as_json:
         body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}
         body["flash_bytes_per_day"] = round(flash_bytes(config, found))
+        body["turns_ms"] = turns_ms(config)
         print(json.dumps({"ok": True, **body, "links": [load.body() for load in found]}, ensure_ascii=False))
         return
     _show_loads(found)
@@ -37,6 +38,8 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     print(f"{site}: no fault. {len(config.file.devices)} devices, {len(config.site.points)} metering points,")
     print(f"{values:,} values and about {size / 1e6:,.0f} MB a day, for which the flash takes at most about")
     print(f"{flash_bytes(config, found) / 1e9:,.1f} GB of writes (store.commit {config.file.store.commit} ms).")
+    if last_ms := turns_ms(config):
+        print(f"More reads fall due together than can be made at once: they take turns, the last {last_ms} ms later.")
 
 
 def _show_loads(found: "tuple[LinkLoad, ...]") -> None:
