@@ -272,6 +272,8 @@ def test_negative_amounts_are_refused_at_their_line(tmp_path: Path) -> None:
 
 
 COAL = "type: combustion, fuel: x, amount: 1, unit: t"
+
+
 def test_steam_beyond_the_printed_tables_is_by_if97_and_says_so() -> None:
     hot = record(type="steam", mass="1000", state="superheated", mpa="1.0", celsius="300")
     [line] = works_balance(works_flows(), recorded=recorded(hot)).select(CO2, scope=2, method=Method.MARKET_BASED)[-1:]

@@ -156,7 +156,8 @@ async def test_a_poll_of_which_one_block_fails_is_a_gap_and_never_half_a_reading
         gaps = [gap for gap in reader.gaps(0, 2**60)[0] if gap.reason is GapReason.EXCEPTION]
         assert {gap.code for gap in gaps} == {2}
         assert accounted(reader) == due_by_contract(reader)
-        assert meter.connections == 1
+        late = reasons(reader, "a-1")[GapReason.TIMEOUT]  # by a busy computer: that opens the connection anew
+        assert 1 <= meter.connections <= 1 + late
 
 
 async def test_d8_a_block_a_device_refuses_costs_its_other_groups_nothing(tmp_path: Path) -> None:

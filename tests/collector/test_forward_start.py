@@ -51,9 +51,9 @@ def test_the_thread_delivers_and_stops_and_tells_no_token(rig: Rig, tmp_path: Pa
     rig.flux.faults.append(Fault(500))
     thread = start_forwarding(load_site(path), rig.reader, acknowledge, stop)
     assert thread is not None
-    assert seen.wait(30)
+    assert seen.wait(90)
     stop.set()
-    thread.join(30)
+    thread.join(90)
     assert not thread.is_alive()
     assert ranges == [(LANE, 1, rig.sample.writer.last_seq)]
     assert len(rig.values()) == len(rig.expected())
@@ -74,11 +74,11 @@ def test_beside_a_committer_at_work_an_outage_leaves_no_trace(rig: Rig) -> None:
     rig.flux.start()
     rig.sample.add(50)
     committer.call(lambda writer: writer.last_seq).result(30)  # all is durable
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     while rig.acknowledged() != [(1, len(rig.sample.polls))] and time.monotonic() < until:
         time.sleep(0.02)
     stop.set()
-    thread.join(30)
+    thread.join(90)
     rig.sample.writer = rig.sample.writer.writer  # type: ignore[attr-defined]
     assert committer.stop(30)
     assert rig.acknowledged() == [(1, len(rig.sample.polls))]

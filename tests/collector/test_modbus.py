@@ -12,8 +12,8 @@ from metering.reading import GapReason
 from tests.collector import doubles
 from tests.collector.doubles import Ask, Manner, at, device, words
 
-TIMEOUT_S = 0.15
-LATE_S = 0.22  # after the timeout, while a later request is outstanding
+TIMEOUT_S = 0.3
+LATE_S = 0.44  # after the timeout, while a later request is outstanding
 UNIT = 3
 # Blocks of equal length: only their content tells them apart, as on the meters where the lie was first met.
 BLOCKS = (Request(UNIT, 3, 0, 4), Request(UNIT, 3, 100, 4))

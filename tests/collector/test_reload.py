@@ -124,14 +124,16 @@ async def test_reloads_one_after_the_other_under_load_keep_the_books(tmp_path: P
 
 async def test_a_moved_link_is_opened_anew_and_the_old_connection_closed(tmp_path: Path) -> None:
     async with three() as meters:
-        config = site(tmp_path, {"a": (1,), "b": (1,)}, meters)
+        config = site(tmp_path, {"a": (1,), "b": (1,)}, meters, timeout_s=2)
         reader = ReadingsReader(config.store_dir)
         async with collecting(config) as collector:
             await until(lambda: reads(reader, "b-1") >= 3)
-            moved = make_site(tmp_path, {"a": (1,), "b": (1,)}, port_of={"a": meters["a"].port, "b": meters["c"].port})
+            at = {"a": meters["a"].port, "b": meters["c"].port}
+            moved = make_site(tmp_path, {"a": (1,), "b": (1,)}, port_of=at, timeout_s=2)
             assert await collector.rewire(wire_site(moved)) == ("b-1",)
             await until(lambda: len(meters["c"].asks) >= 3 and meters["b"].open_now == 0)
-        assert (meters["a"].connections, meters["c"].connections) == (1, 1)
+    assert 1 <= meters["a"].connections <= 1 + timeouts(reader, "a-1")
+    assert 1 <= meters["c"].connections <= 1 + timeouts(reader, "b-1")
     assert ended(reader) == due_by_ledger(reader)
 
 
@@ -148,7 +150,7 @@ async def test_a_stop_in_the_middle_of_a_reload_stops(tmp_path: Path) -> None:
             reload = asyncio.create_task(collector.rewire(other))
             await asyncio.sleep(0)
             stop.set()
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 60)
             reload.cancel()
     assert ended(reader) == due_by_ledger(reader)
 
@@ -166,7 +168,7 @@ def test_a_device_has_changed_when_its_link_its_profile_or_its_points_have(tmp_p
 
 async def test_sighup_reads_the_file_and_a_faulty_one_changes_nothing_and_is_told_in_full(tmp_path: Path) -> None:
     async with three() as meters:
-        config = site(tmp_path, {"a": (1,)}, meters)
+        config = site(tmp_path, {"a": (1,)}, meters, timeout_s=2)
         reader = ReadingsReader(config.store_dir)
         good = config.path.read_text()
         with running(config.path) as daemon:
@@ -176,7 +178,7 @@ async def test_sighup_reads_the_file_and_a_faulty_one_changes_nothing_and_is_tol
             await until(lambda: "nothing_reloaded" in daemon.log.read_text())
             await enough(config.store_dir, 4)
             assert len(reader.epochs()) == 1
-            site(tmp_path, {"a": (1,), "c": (1,)}, meters)
+            site(tmp_path, {"a": (1,), "c": (1,)}, meters, timeout_s=2)
             daemon.process.send_signal(signal.SIGHUP)
             await until(lambda: reads(reader, "c-1") >= 3)
             assert daemon.end(signal.SIGTERM) == 0
@@ -184,5 +186,5 @@ async def test_sighup_reads_the_file_and_a_faulty_one_changes_nothing_and_is_tol
     faults = [line["fault"] for line in lines if line["event"] == "site_file_faulty"]
     assert len(faults) >= 2
     assert [line["devices"] for line in lines if line["event"] == "reloaded"] == [["c-1"]]
-    assert meters["a"].connections == 1
+    assert 1 <= meters["a"].connections <= 1 + timeouts(reader, "a-1")
     assert ended(reader) == due_by_ledger(reader)

@@ -76,7 +76,7 @@ class Checkout:
     def run(self, *words: str, **env: str) -> tuple[int, str, str]:
         """Run it to its end: exit status, output, errors."""
         child = self.start(*words, **env)
-        out, err = child.communicate(timeout=120)
+        out, err = child.communicate(timeout=400)
         return child.returncode, out, err
 
 
@@ -158,7 +158,7 @@ def test_install_gives_a_command_that_works_from_anywhere(house: Checkout) -> No
 
 def test_two_at_once_install_once(house: Checkout) -> None:
     children = [house.start("install") for _ in range(2)]
-    outs = [child.communicate(timeout=120)[0] for child in children]
+    outs = [child.communicate(timeout=400)[0] for child in children]
     assert [child.returncode for child in children] == [0, 0]
     assert sum("installing" in out for out in outs) == 1
 

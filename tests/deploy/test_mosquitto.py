@@ -64,7 +64,7 @@ class Broker:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ class Client:
             self.inner.tls_set(str(self.broker.folder / "certs" / "ca.crt"), tls_version=ssl.PROTOCOL_TLS_CLIENT)
         self.inner.connect("127.0.0.1", self.broker.secure if self.tls else self.broker.plain)
         self.inner.loop_start()
-        self.connected = self.answers.get(timeout=10)
+        self.connected = self.answers.get(timeout=60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +108,7 @@ class Client:
 
     def subscribe(self, topic: str) -> None:
         self.inner.subscribe(topic, 1)
-        self.answers.get(timeout=10)
+        self.answers.get(timeout=60)
 
     def publish(self, topic: str, count: int, start: int = 0) -> None:
         """Publish at QoS 1 and wait for every PUBACK."""
@@ -118,7 +118,7 @@ class Client:
             assert one.is_published()
 
     def take(self, count: int) -> list[int]:
-        return [int(self.got.get(timeout=20)) for _ in range(count)]
+        return [int(self.got.get(timeout=60)) for _ in range(count)]
 
 
 def test_the_broker_takes_the_shipped_file_and_refuses_strangers(broker: Broker):

@@ -55,7 +55,7 @@ async def through(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 async def heard(reader: asyncio.StreamReader, size: int) -> bytes:
-    return await asyncio.wait_for(reader.readexactly(size), 5)
+    return await asyncio.wait_for(reader.readexactly(size), 30)
 
 
 async def test_a_good_answer_passes_unchanged_and_is_logged(through: Open, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ async def test_a_spoilt_answer(through: Open, tmp_path: Path, kind: str, arrives
 
 
 async def test_a_late_answer_comes_after_the_next_one(through: Open, tmp_path: Path) -> None:
-    reader, writer = await through(Fault("meter", "late", 0, FOREVER, every=2, delay_ms=150))
+    reader, writer = await through(Fault("meter", "late", 0, FOREVER, every=2, delay_ms=400))
     for transaction in (b"\0\1", b"\0\2", b"\0\3"):
         writer.write(transaction + REQUEST[2:])
     order = [(await heard(reader, 13))[:2] for _ in range(3)]
@@ -117,14 +117,14 @@ async def test_a_lost_answer_leaves_a_line_and_nothing_else(through: Open, tmp_p
 async def test_an_answer_cut_in_half_ends_the_connection(through: Open) -> None:
     reader, writer = await through(Fault("meter", "cut", 0, FOREVER))
     writer.write(REQUEST)
-    assert await asyncio.wait_for(reader.read(), 5) == ANSWER[:6]
+    assert await asyncio.wait_for(reader.read(), 30) == ANSWER[:6]
 
 
 async def test_a_link_that_is_down_takes_no_one(through: Open) -> None:
     reader, writer = await through(Fault("link", "down", 0, FOREVER))
     writer.write(REQUEST)
     with contextlib.suppress(ConnectionResetError):
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), 30) == b""
 
 
 async def test_faults_of_others_do_not_touch_a_device(through: Open) -> None:

@@ -12,7 +12,7 @@ from simulators.truth import TruthLog, logs, read_lines
 ANSWERS = [{"t": 1_700_000_000_000 + n, "device": "m", "words": f"{n:08x}"} for n in range(1000)]
 
 
-def settled(folder: Path, deadline_s: float = 20) -> None:
+def settled(folder: Path, deadline_s: float = 60) -> None:
     """Wait until every part that was set aside is packed."""
     until = time.monotonic() + deadline_s
     while any(t.name.startswith("pack ") for t in threading.enumerate()):
