@@ -2,17 +2,18 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from metering.quantity import QUANTITIES, Kind
 from zcf.bench.contestants import CONTESTANTS, READY_S
+from zcf.bench.peers import PEERS, run_peer
 from zcf.supervisor import ROOT
 
 GAUGES = tuple(q for q in QUANTITIES.values() if q.kind is Kind.GAUGE)[:60]  # a device has one of each
@@ -22,8 +23,14 @@ CEILING = ((500, 30), (100, 1000))  # devices x values: many small ones, then 10
 FACING = (US, FORWARDING, "pymodbus by block")  # point by point keeps up with neither
 
 
-def compare(devices: int, values: int, seconds: int, names: Iterable[str] = CONTESTANTS) -> dict[str, Any]:
-    """What each contestant used to read so many devices of so many float32 once a second."""
+def compare(
+    devices: int,
+    values: int,
+    seconds: int,
+    names: Iterable[str] = CONTESTANTS,
+    peers: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """What each contestant used to read so many devices of so many float32 once a second; `peers`: their programs."""
     units_of(values)
     found: dict[str, dict[str, Any]] = {}
     why: dict[str, str] = {}
@@ -36,24 +43,26 @@ def compare(devices: int, values: int, seconds: int, names: Iterable[str] = CONT
             used, why[name] = run_contestant(name, spec)
             if not why[name]:
                 found[name] = _figures(used, devices * values)
+        for name, program in peers.items():
+            used, why[name] = run_peer(name, program, ports, values, seconds)
+            if not why[name]:
+                found[name] = _figures(used, devices * values)
     for against, key in ((US, "cpu_ratio_to_ours"), (FORWARDING, "cpu_ratio_to_ours_forwarding")):
         ours = found[against]["cpu_s_per_million_values"] if against in found else None
         for row in found.values():
             row[key] = round(row["cpu_s_per_million_values"] / ours, 2) if ours else None
     return {
         "devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found,
-        "not_measured": {name: reason for name, reason in why.items() if reason} | not_measured(),
+        "not_measured": {name: reason for name, reason in why.items() if reason} | not_measured(peers),
     }  # fmt: skip
 
 
-def not_measured() -> dict[str, str]:
-    """Alternatives that this run does not hold, and why."""
-    programs = {"ThingsBoard gateway": "tb-gateway", "Node-RED": "node-red", "Telegraf": "telegraf"}
+def not_measured(given: Container[str] = ()) -> dict[str, str]:
+    """Other collectors whose programs nobody gave."""
     return {
-        name: f"{program} is installed, but its configuration is not made by this bench"
-        if shutil.which(program)
-        else f"the program {program} is not installed"
-        for name, program in programs.items()
+        name: f"install {peer.package} and give its program by {peer.option}"
+        for name, peer in PEERS.items()
+        if name not in given
     }
 
 

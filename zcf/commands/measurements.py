@@ -1,11 +1,17 @@
 """`zcf bench`: this product's speed beside its alternatives, in one run on this machine; quote the ratios."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, help="Measure beside the alternatives, in one run; quote the ratios.")
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")]
+
+
+def _peer(option: str, program: str) -> Any:
+    """The option that names the program of another collector."""
+    variable = "ZCF_BENCH_" + option.removeprefix("--").replace("-", "_").upper()
+    return typer.Option(option, envvar=variable, help=f"The program {program}, to be measured in the same run.")
 
 
 @app.command("collect")
@@ -17,12 +23,18 @@ def collect(
         bool | None,
         typer.Option("--ceiling/--no-ceiling", help="Then 500 x 30 and 100,000 contiguous (if no size is asked)."),
     ] = None,
+    thingsboard: Annotated[str, _peer("--thingsboard", "thingsboard-gateway")] = "",
+    node_red: Annotated[str, _peer("--node-red", "node-red")] = "",
+    telegraf: Annotated[str, _peer("--telegraf", "telegraf")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Polling: our collector beside pymodbus, point by point and block by block; 50 x 100, then its ceilings."""
+    """Polling: our collector beside pymodbus, by point and by block, and other collectors; 50 x 100, then ceilings."""
     from zcf.bench.collect import CEILING, FACING, compare, show
+    from zcf.bench.contestants import CONTESTANTS
 
-    show(compare(devices or 50, values or 100, seconds), as_json=as_json)
+    programs = {"ThingsBoard gateway": thingsboard, "Node-RED": node_red, "Telegraf": telegraf}
+    peers = {name: program for name, program in programs.items() if program}
+    show(compare(devices or 50, values or 100, seconds, CONTESTANTS, peers), as_json=as_json)
     more = devices is None and values is None if ceiling is None else ceiling
     for many, wide in CEILING if more else ():
         show(compare(many, wide, seconds, FACING), as_json=as_json)
