@@ -17,6 +17,7 @@ from metering.quantity import QUANTITIES, Kind, quantity
 from metering.reading import MICRO, Columns, Quality, Reading, SeriesKey
 from metering.store import Changes, StoreError
 from metering.store.columns import empty, merge
+from metering.store.influx_packed import MIME, unpack
 from metering.store.summary import Summaries, Summary, joined
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class InfluxSource:
     def __init__(self, url: str, bucket: str, site: str, token: str = "", timeout_s: float = 30.0) -> None:
         self._url, self._bucket, self._site = urlsplit(url), bucket, site
         self._token, self._timeout_s = token.strip(), timeout_s
+        self._packs = True  # until it refuses to answer in MessagePack
 
     def series(self) -> Sequence[SeriesKey]:
         """Every series that has ever had a reading."""
@@ -46,9 +48,9 @@ class InfluxSource:
         if bracket:
             spans += [("last", f"time < {int(start_ms)}ms"), ("first", f"time >= {int(end_ms)}ms")]
         parts: dict[SeriesKey, list[Columns]] = {key: [] for key in wanted}
-        for key, rows in self._select(wanted, spans):
-            parts[key].append(_columns(key, rows))
-        return {key: merge(key, found) for key, found in parts.items()}
+        for key, found in self._select(wanted, spans, packed=True):
+            parts[key].append(_columns(key, found))
+        return {key: merge(key, of_key) for key, of_key in parts.items()}
 
     def latest(self, keys: Iterable[SeriesKey] | None = None) -> dict[SeriesKey, Reading]:
         """The newest reading of each series."""
@@ -99,8 +101,13 @@ class InfluxSource:
         [shown] = self._query(["SHOW FIELD KEYS"], {})
         return sorted({("", field) for one in shown for field, _ in one["values"] if field in QUANTITIES})
 
-    def _select(self, keys: list[SeriesKey], spans: list[tuple[str, str]]) -> Iterator[tuple[SeriesKey, Rows]]:
-        """Rows by series, of one (selector, condition on time) after the other; a key without a point means all."""
+    def _select(
+        self, keys: list[SeriesKey], spans: list[tuple[str, str]], *, packed: bool = False
+    ) -> Iterator[tuple[SeriesKey, Any]]:
+        """Rows by series, of one (selector, condition on time) after the other; a key without a point means all.
+
+        With `packed` they may come as columns instead: time, value, quality.
+        """
         names: dict[str, list[str]] = {}
         for point, name in keys:
             names.setdefault(quantity(name).name, []).append(point)
@@ -108,16 +115,23 @@ class InfluxSource:
         asked = [(name, _statement(name, select, [numbers[p] for p in points if p], when))
                  for select, when in spans for name, points in names.items()]  # fmt: skip
         params = {"site": self._site} | {number: point for point, number in numbers.items()}
-        answers = self._query([text for _, text in asked], params) if asked else []
+        answers = self._query([text for _, text in asked], params, packed=packed) if asked else []
         for (name, _), series in zip(asked, answers, strict=True):
             yield from (((one["tags"]["point"], name), one["values"]) for one in series)
 
-    def _query(self, statements: list[str], params: Mapping[str, str]) -> list[list[dict[str, Any]]]:
+    def _query(
+        self, statements: list[str], params: Mapping[str, str], *, packed: bool = False
+    ) -> list[list[dict[str, Any]]]:
         """The series each statement found."""
         form = {"db": self._bucket, "epoch": "ms", "q": "; ".join(statements), "params": json.dumps(params)}
-        status, body = self._post(urlencode(form).encode())
+        status, kind, body = self._post(
+            urlencode(form).encode(), MIME if packed and self._packs else "application/json"
+        )
+        if packed and status == http.client.NOT_ACCEPTABLE:
+            self._packs = False
+            return self._query(statements, params)
         try:
-            found = from_json(body)
+            found = unpack(body) if kind == MIME else from_json(body)
         except ValueError:
             found = {}
         results = found.get("results")
@@ -129,15 +143,16 @@ class InfluxSource:
                 raise StoreError(f"InfluxDB at {self._url.netloc}: {result['error']}")
         return [result.get("series", []) for result in results]
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    def _post(self, body: bytes, accept: str) -> tuple[int, str, bytes]:
+        """Status, media type and body of the answer."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": accept}
         if self._token:
             headers["Authorization"] = f"Token {self._token}"
         connection = self._connection()
         try:
             connection.request("POST", f"{self._url.path.rstrip('/')}/query", body, headers)
             answer = connection.getresponse()  # redirects are not followed: the token would leak
-            return answer.status, answer.read()
+            return answer.status, answer.headers.get_content_type(), answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise StoreError(f"cannot read InfluxDB at {self._url.netloc}: {type(error).__name__}: {error}") from error
         finally:
@@ -171,22 +186,20 @@ def _kept(name: str, value: float) -> int | float:
     return value if quantity(name).kind is Kind.GAUGE else round(value * MICRO)
 
 
-def _columns(key: SeriesKey, rows: Rows) -> Columns:
+def _columns(key: SeriesKey, found: Any) -> Columns:
+    """Readings out of rows, or out of columns of times, values and qualities; NaN is no value."""
     import numpy as np  # only column reads need numpy
 
-    if not rows:
+    if not found:
         return empty(key)
-    real = np.array([row[1] for row in rows], np.float64)  # None becomes NaN
+    times, real, grade = found if isinstance(found[0], np.ndarray) else _transposed(found)
     here = ~np.isnan(real)
     value = real[here] if quantity(key[1]).kind is Kind.GAUGE else np.rint(real[here] * MICRO).astype(np.int64)
-    times = np.fromiter([row[0] for row in rows], np.int64, len(rows))
-    return Columns(times[here], value, _qualities([row[2] for row in rows])[here])
+    return Columns(times[here], value, np.nan_to_num(grade[here]).astype(np.uint8))
 
 
-def _qualities(grades: list[int | None]) -> "NDArray[np.uint8]":
-    """One Quality a row; nearly always there is none, which means good."""
+def _transposed(rows: Rows) -> "tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]":
     import numpy as np
 
-    if grades.count(None) == len(grades):
-        return np.zeros(len(grades), np.uint8)
-    return np.nan_to_num(np.array(grades, np.float64)).astype(np.uint8)
+    real, grade = (np.array([row[place] for row in rows], np.float64) for place in (1, 2))  # None becomes NaN
+    return np.fromiter([row[0] for row in rows], np.int64, len(rows)), real, grade

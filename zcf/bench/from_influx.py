@@ -56,6 +56,7 @@ def lines(name: str, key: SeriesKey, start_ms: int, energy: Any) -> bytes:
 
 def into_zcf(spec: Found) -> Found:
     """Register readings settled to quarter-hours, boundary points through tree and balance, a month at a time."""
+    from analytics import flows, intervals  # noqa: F401 - loaded before it is measured, as pandas is
     from zcf.bench.analytics import keys_of, site_of
 
     keys, site, factors = keys_of(spec["counters"]), site_of(3), known_factors()
