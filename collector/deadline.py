@@ -1,19 +1,24 @@
-"""A total time for one request: the timeouts of sockets are for each wait alone, and a server may answer by drips."""
+"""A total time for one request: the timeouts of sockets are for each wait alone, and a server may answer by drips.
+
+No timeout of a socket covers the look-up of its name, either: that is made beside, and given so much time.
+"""
 
 import contextlib
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from collector.lookup import Lookup
 
 
 class Deadline:
     """Cuts the connection of a pool when a request on it has taken too long."""
 
-    def __init__(self, pool: Any, seconds: float) -> None:
+    def __init__(self, pool: Any, seconds: float, lookup: Lookup) -> None:
         """`pool` is urllib3's connection pool of one host, used by one thread."""
-        self._seconds = seconds
+        self._seconds, self._lookup = seconds, lookup
         self._line: socket.socket | None = None
         self.passed = False
         pool.ConnectionCls = self._watched(pool.ConnectionCls)
@@ -23,11 +28,30 @@ class Deadline:
 
         class Watched(kind):  # type: ignore[misc]
             def _new_conn(self) -> socket.socket:
-                found: socket.socket = super()._new_conn()
+                name = self._dns_host  # what is connected to; certificates are checked against it afterwards
+                try:
+                    found = deadline.first(lambda address: setattr(self, "_dns_host", address), super()._new_conn)
+                finally:
+                    self._dns_host = name
                 deadline.hold(found)
                 return found
 
         return Watched
+
+    def first(self, choose: Callable[[str], None], connect: Callable[[], socket.socket]) -> socket.socket:
+        """A connection to the first of the host's addresses that takes one, while there is time."""
+        from urllib3.exceptions import HTTPError
+
+        failed: Exception = OSError("the name has no address")
+        for address in self._lookup.addresses(self._seconds):
+            choose(address)
+            try:
+                return connect()
+            except (OSError, HTTPError) as error:
+                failed = error
+                if self.passed:
+                    break
+        raise failed
 
     def hold(self, line: socket.socket) -> None:
         """Keep a handle of our own: TLS takes the connection's away, and cutting either cuts both."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from collector.deadline import Deadline
 from collector.delivery import Answer
+from collector.lookup import Lookup
 from metering.sitefile import ForwardSection
 
 TIMEOUT_MS: Final = 30_000
@@ -31,6 +32,7 @@ class InfluxSink:
         self._client: Any = None
         self._service: Any = None
         self._deadline: Deadline | None = None
+        self._lookup: Lookup | None = None  # outlives connections: what it remembers is for when none can be made
 
     def send(self, body: bytes) -> Answer:
         """Write a body of line protocol with times in ms."""
@@ -74,7 +76,8 @@ class InfluxSink:
             self._client = client(self._url, self._token() or None, org=self._org, timeout=self._timeout_ms)
             self._service = service(self._client.api_client)
             pool = self._client.api_client.rest_client.pool_manager.connection_from_url(self._url)
-            self._deadline = Deadline(pool, self._timeout_ms / 1000)
+            self._lookup = self._lookup or Lookup(pool.host, pool.port)
+            self._deadline = Deadline(pool, self._timeout_ms / 1000, self._lookup)
         return self._service, self._deadline
 
 
