@@ -27,6 +27,8 @@ class Deadline:
         deadline = self
 
         class Watched(kind):  # type: ignore[misc]
+            _dns_host: str
+
             def _new_conn(self) -> socket.socket:
                 name = self._dns_host  # what is connected to; certificates are checked against it afterwards
                 try:

@@ -101,6 +101,11 @@ def made(
     return Readback(config.site, reader, Outbox(config.store_dir, sink.name), remote, courier, quarantine, pause), sink
 
 
+def reads_back(config: SiteConfig) -> bool:
+    """Whether what is sent is also looked at again: with a token that may read."""
+    return config.file.forward is not None and bool(read_token(os.environ, READ_TOKEN))
+
+
 def start_reconciling(
     config: SiteConfig,
     reader: ReadingsReader,
@@ -109,7 +114,10 @@ def start_reconciling(
 ) -> Reconciler | None:
     """Reconcile in a thread of its own, where the site forwards and a token that reads is given."""
     section = config.file.forward
-    if section is None or not read_token(os.environ, READ_TOKEN):
+    if section is None:
+        return None
+    if not reads_back(config):
+        log.info("nothing_is_read_back", mend=f"{READ_TOKEN}, a token that may read the bucket")
         return None
     name = InfluxSink(section, str).name
     readback, sink = made(config, section, reader, lambda bad: quarantine(name, bad), lambda: stop.wait(BREATH_S))

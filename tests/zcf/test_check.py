@@ -93,6 +93,20 @@ def test_what_the_flash_takes_is_bounded_by_commits_and_rows(site: Path):
     assert 0 < flash_bytes(config, loads(config)) <= most
 
 
+def test_t13_it_says_that_nothing_is_read_back_without_a_token_that_reads(site: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("ZCF_INFLUX_READ_TOKEN", "ZCF_INFLUX_READ_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    word = "nor a second gateway under this site id noticed"
+    assert word not in run("check", site)
+    assert told("check", site)["reads_back"] is None
+    site.write_text(site.read_text() + "forward: {url: 'http://127.0.0.1:8086'}\n")
+    assert word in run("check", site)
+    assert told("check", site)["reads_back"] is False
+    monkeypatch.setenv("ZCF_INFLUX_READ_TOKEN", "reads")
+    assert word not in run("check", site)
+    assert told("check", site)["reads_back"] is True
+
+
 def test_it_tells_where_reads_must_take_turns(site: Path, tmp_path: Path):
     assert turns_ms(load_site(site)) == 0
     many = load_site(write_site(tmp_path / "many", list(range(20_001, 20_012)), 1000))  # 220 requests

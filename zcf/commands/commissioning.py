@@ -18,6 +18,7 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     """Check a site file and everything it names: every fault at once with file:line, and the load of each link."""
     from analytics.declarations import check_declared
     from analytics.site_settings import site_table
+    from collector.reconciler import reads_back
     from metering.sitefile import load_site
     from zcf.check import flash_bytes, loads, refuse_overload, refuse_two_paths, turns_ms
 
@@ -31,6 +32,7 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
         body = {"site": config.site.id, "points": len(config.site.points), "devices": len(config.file.devices)}
         body["flash_bytes_per_day"] = round(flash_bytes(config, found))
         body["turns_ms"] = turns_ms(config)
+        body["reads_back"] = reads_back(config) if config.file.forward is not None else None
         print(json.dumps({"ok": True, **body, "links": [load.body() for load in found]}, ensure_ascii=False))
         return
     _show_loads(found)
@@ -38,6 +40,9 @@ def check(site: SiteFile, as_json: AsJson = False) -> None:
     print(f"{site}: no fault. {len(config.file.devices)} devices, {len(config.site.points)} metering points,")
     print(f"{values:,} values and about {size / 1e6:,.0f} MB a day, for which the flash takes at most about")
     print(f"{flash_bytes(config, found) / 1e9:,.1f} GB of writes (store.commit {config.file.store.commit} ms).")
+    if config.file.forward is not None and not reads_back(config):
+        print("forward: what is sent is not read back, nor a second gateway under this site id noticed, unless the")
+        print("collector has ZCF_INFLUX_READ_TOKEN, a token that may read the bucket (docs/influxdb-schema.md).")
     if last_ms := turns_ms(config):
         print(f"More reads fall due together than can be made at once: they take turns, the last {last_ms} ms later.")
 
