@@ -51,6 +51,7 @@ INDICATORS: Mapping[str, Function] = MappingProxyType({
         _equipment.storage_efficiency, _equipment.chilled_tank_loss, _equipment.heat_recovery_share,
         _equipment.forklift_energy, _products.energy_per_unit, _products.co2_per_unit, _products.workshop_energy,
         _products.energy_intensity_improvement, _products.value_added_intensity_improvement, _data.metering_coverage,
+        _data.metering_coverage_read,
         _data.auto_collection_rate, _data.auto_collection_rate_energy, _data.data_completeness, _data.estimated_share,
         _data.inventory_coverage, _data.data_quality_score, _data.traceability, _data.tree_residual,
         _data.centre_functions, _operations.idle_energy_share, _operations.leak_estimate,

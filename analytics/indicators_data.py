@@ -1,20 +1,31 @@
 """Indicators of the data itself: how complete, how automatic, how traceable, how well the tree closes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from analytics.coverage import coverage, from_tree
+from analytics.coverage import Level, Required, coverage, from_tree
 from analytics.factors import Gas, Method
 from analytics.grid import on_grid
-from analytics.indicator_inputs import Indicator, Inputs, Scale, coal_equivalent, covered, percent, unknown
+from analytics.indicator_inputs import (
+    Indicator,
+    Inputs,
+    Scale,
+    coal_equivalent,
+    comprehensive_energy,
+    covered,
+    percent,
+    unknown,
+)
 from analytics.intervals import Flag
 from analytics.lines import BalanceLine
 from analytics.terms import Sentence, Status, weakest
 from analytics.tree import residuals
 from metering.quantity import QUANTITIES, Kind
-from metering.site import MeteringPoint, Role
+from metering.site import MeteringPoint, Role, Site
 
+REGISTER = "metering_coverage_percent"  # evidence: what the site's own register of meters says
 AUTOMATIC = frozenset({"live", "history"})
 
 
@@ -55,6 +66,66 @@ def metering_coverage(inputs: Inputs) -> Indicator:
         "metering_coverage", percent(sum(one.fitted for one in found), wanted), "%", None, lacking, Status.NONE,
         Scale(wanted / 100, "meters"), parts=parts,
     )  # fmt: skip
+
+
+def metering_coverage_read(inputs: Inputs) -> Indicator:
+    """Key equipment metered and read over what must be metered, by carrier, weighted by coal equivalent [%].
+
+    Beside it stands what the site's own register of meters declares, which knows of equipment the meter tree lacks:
+    the lower of the two counts.
+    """
+    id_, weights = "metering_coverage_read", _weights(inputs)
+    if isinstance(weights, Sentence):
+        return Indicator(id_, None, "%", weights)
+    key = _key_equipment(inputs.flows.site)
+    read = {point for (point, _), one in inputs.flows.series.items() if np.any(one.flags & Flag.MISSING == 0)}
+    lacking = tuple(r.id for of_carrier in key.values() for r in of_carrier if r.point is None or r.point not in read)
+    parts = {c: percent(sum(r.id not in lacking for r in of_one), len(of_one)) for c, of_one in key.items()}
+    total = math.fsum(weights.get(carrier, 0.0) for carrier in parts)
+    if total <= 0:
+        return unknown(id_, "%", "没有用能。", "No energy was used.")
+    value = math.fsum(weights.get(carrier, 0.0) * share for carrier, share in parts.items()) / total
+    return _with_register(Indicator(id_, value, "%", None, lacking, parts=parts), inputs)
+
+
+def _key_equipment(site: Site) -> dict[str, list[Required]]:
+    """What must be metered of each carrier, at the deepest level that the tree has of it (GB 17167: 主要用能设备)."""
+    found: dict[str, list[Required]] = {}
+    for level in Level:
+        of_level = [r for r in from_tree(site) if r.level is level]
+        found |= {carrier: [r for r in of_level if r.carrier == carrier] for carrier in {r.carrier for r in of_level}}
+    return dict(sorted(found.items()))
+
+
+def _weights(inputs: Inputs) -> dict[str, float] | Sentence:
+    """The coal equivalent of each carrier in the period [tce]; electricity is what the site used, its own included."""
+    coal = comprehensive_energy(inputs)
+    if isinstance(coal, Sentence):
+        return coal
+    carriers = {a.activity: inputs.flows.site.point(a.point).carrier for a in inputs.flows.activities}
+    found: dict[str, float] = {}
+    for name, tce in coal.parts.items():
+        carrier = carriers.get(name, name)
+        found[carrier] = found.get(carrier, 0.0) + tce
+    return found
+
+
+def _with_register(read: Indicator, inputs: Inputs) -> Indicator:
+    """What the register of meters declares, in words beside what is read; in its place where it is lower."""
+    told = inputs.evidence.get(REGISTER)
+    measured, parts = read.value or 0.0, {**read.parts, "read": read.value or 0.0}
+    if told is None or not told.holds(inputs.today):
+        zh, en = (
+            "没有有效的计量器具台账：表计树之外的设备未计入。",
+            "No register of meters is in force: what the meter tree lacks is not counted.",
+        )
+        return replace(read, parts=parts, note=Sentence(zh, en))
+    declared = float(told.value)
+    zh = f"实际计量并读取{measured:.1f}%，台账声明{declared:.1f}%（{told.document}），取较低者。"
+    told_by = f"{declared:.1f} % by the register of meters ({told.document})"
+    en = f"Metered and read: {measured:.1f} %; declared: {told_by}; the lower counts."
+    both = replace(read, parts={**parts, "declared": declared}, note=Sentence(zh, en))
+    return both if measured <= declared else replace(both, value=declared, status=Status.DECLARED)
 
 
 def auto_collection_rate_energy(inputs: Inputs) -> Indicator:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from analytics.flows import flows
-from analytics.indicators import INDICATORS, Gauge, LeakTest, Order
-from analytics.terms import Status
+from analytics.indicator_inputs import comprehensive_energy
+from analytics.indicators import INDICATORS, Evidence, Gauge, LeakTest, Order
+from analytics.terms import Sentence, Status
 from metering.period import QUARTER_MS
 from metering.site import MeteringPoint, Role
 from tests.analytics.carbon_works import (
@@ -225,6 +226,43 @@ def test_metering_coverage_of_gb_17167_names_what_lacks_a_meter() -> None:
     assert value("metering_coverage") == 100
     assert (found.value, found.inputs) == (pytest.approx(100 * 7 / 8), ("smt_rest",))
     assert found.parts["equipment electricity"] == 0
+
+
+def _register(percent: float, until: date = date(2030, 1, 1)) -> dict[str, Evidence]:
+    key = "metering_coverage_percent"
+    return {key: Evidence(key, percent, "register 7", date(2020, 1, 1), until)}
+
+
+def test_metering_coverage_counts_what_is_read_by_carrier_and_coal_equivalent() -> None:
+    name, rest = "metering_coverage_read", MeteringPoint("smt_rest", Role.LOAD, parent="smt")
+    assert value(name) == 100
+    tce = comprehensive_energy(inputs(works_flows()))
+    assert not isinstance(tce, Sentence)
+    electricity = tce.parts["electricity"] / tce.total
+    found = INDICATORS[name](inputs(works_flows(with_points(rest))))  # the only equipment below a sub-unit: no meter
+    assert found.parts["electricity"] == 0
+    assert (found.value, found.inputs) == (pytest.approx(100 * (1 - electricity)), ("smt_rest",))
+    unread = {key: one for key, one in all_series().items() if key[0] != "gas"}
+    assert "gas" in INDICATORS[name](inputs(works_flows(given=unread))).inputs  # fitted, and tells nothing
+
+
+@pytest.mark.parametrize(("percent", "value_", "status"), [(96.4, 96.4, Status.DECLARED), (100.0, 100.0, Status.NONE)])
+def test_the_register_of_meters_stands_beside_what_is_read_and_the_lower_counts(
+    percent: float, value_: float, status: Status
+) -> None:
+    found = INDICATORS["metering_coverage_read"](inputs(works_flows(), evidence=_register(percent)))
+    assert (found.value, found.status) == (pytest.approx(value_), status)
+    assert (found.parts["read"], found.parts["declared"]) == (100, percent)
+    assert found.note is not None
+    assert "register 7" in found.note.en
+
+
+def test_a_register_of_meters_that_has_expired_counts_no_more() -> None:
+    old = _register(50.0, date(2021, 1, 1))
+    found = INDICATORS["metering_coverage_read"](inputs(works_flows(), evidence=old))
+    assert (found.value, found.parts.get("declared")) == (100, None)
+    assert found.note is not None
+    assert "No register of meters is in force" in found.note.en
 
 
 def test_whole_shares_are_exactly_a_hundred() -> None:
