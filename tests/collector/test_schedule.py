@@ -1,5 +1,8 @@
 """The arithmetic of ticks: every due tick is counted once, a late reader gets no burst, epochs close whole."""
 
+import math
+import random
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -144,3 +147,21 @@ def test_patience_forgets_with_a_good_answer() -> None:
     assert (patience.failures, patience.until_ms) == (1, 1500)
     patience.succeeded()
     assert (patience.failures, patience.until_ms) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_d11_two_hundred_links_that_are_all_away_do_not_knock_together(seed: int) -> None:
+    """They fell at one instant and ask at ticks of one second; after a minute at most twenty ask in one of them."""
+    chance = random.Random(seed)
+    knocks = Counter[int]()
+    for _ in range(200):
+        at_ms, failures = 0.0, 0
+        while at_ms < 300_000:
+            tick = math.ceil(at_ms / 1000)
+            knocks[tick] += 1
+            at_ms = 1000 * tick + link_wait_ms(failures, chance.random())
+            failures += 1
+    assert max(count for tick, count in knocks.items() if tick >= 60) <= 20
+    assert (
+        min(sum(knocks[tick] for tick in range(start, start + 60)) for start in range(60, 241)) >= 200
+    )  # all are asked
