@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from analytics.balance import SCOPES, Balance, BalanceLine, Category
+from analytics.by_gas import by_gas, by_gas_document
 from analytics.criteria import Scorecard, Shown, Standard, Verdict
 from analytics.criteria_words import Gap
 from analytics.factors import Gas, Method
@@ -79,6 +80,7 @@ def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) ->
         "rejected": [{"where": r.id, **r.sentence.both()} for r in balance.rejected],
         "apart": apart_document(balance, gas), "beside": _beside(balance), "provisional_share": market,
         "remainder": balance.settings.remainder,
+        "by_gas": by_gas_document(by_gas((*balance.lines, *balance.apart))),
     }  # fmt: skip
 
 

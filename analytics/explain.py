@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from analytics.account import Account
@@ -14,6 +15,7 @@ from analytics.flows import EXPORT, IMPORT, MADE
 from analytics.indicators import INDICATORS
 from analytics.intervals import empty
 from analytics.service import FactoryService
+from analytics.standing import Standing
 from metering.period import Period, year
 from metering.quantity import QUANTITIES
 from metering.reading import SeriesKey
@@ -59,7 +61,7 @@ def explain(service: FactoryService, figure: str, period: str) -> Document:
     found = service.account(period)
     head = {"figure": figure, "period": {"label": found.period.label, "start_ms": found.period.start_ms,
                                          "end_ms": found.period.end_ms}}  # fmt: skip
-    lines = {line.id: line for line in found.balance.lines}
+    lines = {line.id: line for line in (*found.balance.lines, *found.balance.apart)}
     name, _, gas = figure.partition(".")
     if figure in lines:
         return {**head, "kind": "line", **_line(service, found, lines[figure])}
@@ -74,6 +76,8 @@ def explain(service: FactoryService, figure: str, period: str) -> Document:
     key = (name, gas)
     if key in found.series:
         return {**Descent(service, found.period).series(key, found.series[key]), **head, "kind": "series"}
+    if (told := Standing(service, period, partial(explain, service)).told(figure)) is not None:
+        return {**head, **told}
     raise LookupError(_unknown(figure, known(found)))
 
 

@@ -1,5 +1,6 @@
 """How a year goes: months against each target's own path and the SBTi line, and the renewable share by fiscal year."""
 
+import math
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from analytics.factors import Gas, Method
 from analytics.indicators import INDICATORS
 from analytics.site_inputs import targets
 from analytics.standards import Standard
-from analytics.targets import Month, Target, Track, own_path, straight_path, track
+from analytics.targets import Change, Month, Target, Track, own_path, straight_path, track
 from analytics.terms import Sentence
 from metering import period as calendar
 from metering.period import Period, from_ms
@@ -37,6 +38,12 @@ def progress(service: "FactoryService", number: int | None = None, until: date |
         "targets": [_target(t, year, months, rate) for t in aims],
         "fiscal_year": _fiscal(service, last, whole=last == today),
     }  # fmt: skip
+
+
+def progress_of(service: "FactoryService", period: Period) -> Document:
+    """The targets in a period's year, up to its last day."""
+    last = from_ms(period.end_ms - 1).astimezone(service.config.zone).date()
+    return progress(service, last.year, last)
 
 
 def _rate(standard: Standard) -> float:
@@ -85,15 +92,25 @@ def _target(target: Target, year: int, months: list[Month], rate: float) -> Docu
         "id": target.id, "name": (target.name or Sentence(target.id, target.id)).both(),
         "base_year": target.base_year, "base_t": base.value, "base_declared_t": base.declared,
         "recalculation": {"share_percent": base.share, "threshold_percent": target.threshold,
-                          "document": target.policy, **base.says.both()},
+                          "document": target.policy, **base.says.both(),
+                          "changes": [_change(c, counted=c in base.applied) for c in target.changes]},
         "year": target.year, "target_t": target.target_t * target.scale,
         "paths": {name: _track(track(yearly, months)) for name, yearly in paths.items()},
     }  # fmt: skip
 
 
+def _change(one: Change, *, counted: bool) -> Document:
+    return {"kind": one.kind.value, "on": one.on.isoformat(), "delta_t": one.delta_t, "document": one.document,
+            "counted": counted}  # fmt: skip
+
+
 def _track(one: Track) -> Document:
+    known = [(m.actual, may) for m, may, over in one.months if over is not None]
     return {
-        "allowed_t": one.yearly, "over_t": one.over, "on_track": one.on_track, **_words(one).both(),
+        "allowed_t": one.yearly, "over_t": one.over,
+        "allowed_so_far_t": math.fsum(may for _, may in known) if known else None,
+        "actual_so_far_t": math.fsum(actual or 0.0 for actual, _ in known) if known else None,
+        "on_track": one.on_track, **_words(one).both(),
         "months": [
             {"label": m.label, "days": m.days, "allowed_t": may, "actual_t": m.actual, "over_t": over,
              "why": m.why.both() if m.why else None}
@@ -125,7 +142,8 @@ def _fiscal(service: "FactoryService", last: date, *, whole: bool) -> Document:
         within = service.account(_up_to(known.period, last, site.zone))
     return {
         "label": span.label, "start_ms": span.start_ms, "end_ms": span.end_ms,
-        "to_date": _shares(service, found), "known": {"period": within.period.label, **_shares(service, within)},
+        "to_date": {"period": found.period.label, **_shares(service, found)},
+        "known": {"period": within.period.label, **_shares(service, within)},
     }  # fmt: skip
 
 

@@ -1,14 +1,14 @@
 """Balance and verdicts of a site and period -> a report: its kind, its cover, its chapters, in both languages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics import report_sections as part
 from analytics.report_disclosure import disclosure
 from analytics.report_facts import Facts
 from analytics.report_inventory import inventory
 from analytics.report_packs import questionnaire, six_paths
-from analytics.report_parts import Chapter, Report, same
+from analytics.report_parts import EXPLANATIONS, Chapter, Report, Table, Tag, Text, same
 from analytics.report_words import both_moments
 from analytics.terms import Sentence
 
@@ -34,10 +34,26 @@ KINDS: Mapping[str, Kind] = {
 def report(kind: str, facts: Facts) -> Report:
     """A report of one kind; KeyError for a kind there is not."""
     chosen = KINDS[kind]
-    return Report(
+    made = Report(
         kind, chosen.title, facts.name, facts.period.label, _about(facts), part.headline(facts),
         chosen.chapters(facts), tuple(part.shortcomings(facts)),
     )  # fmt: skip
+    return replace(made, chapters=(*made.chapters, explanations(made, facts)))
+
+
+def explanations(made: Report, facts: Facts) -> Chapter:
+    """Every figure of the report with its id: where a number of the page leads, and what `zcf explain` is asked."""
+    figures = {one.ref: one for one in made.figures()}
+    rows = tuple((same(ref), one, Tag(one.status or "none")) for ref, one in sorted(figures.items()))
+    label = facts.period.label
+    said = Text(S(
+        f"每个数字都有图号，点击即到本表；zcf explain site.yaml 图号 --period {label} 逐级追到文件、页码与计数器读数。",
+        "Every figure has an id; a click on a number leads here. zcf explain site.yaml ID"
+        f" --period {label} walks it down to documents, the factor's page and register readings.",
+    ))  # fmt: skip
+    heads = (part.FIGURE_HEAD, S("数值", "Value"), part.STATUS_HEAD)
+    table = Table(EXPLANATIONS, S("图号", "Figure ids"), heads, rows)
+    return Chapter("D", S("附录 D：每个数字的出处", "Annex D: where every figure comes from"), (said, table))
 
 
 def _about(facts: Facts) -> tuple[tuple[Sentence, Sentence], ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analytics.report_facts import Facts
-from analytics.report_parts import Block, Cell, Table, Tag, Text, sentence
+from analytics.report_parts import NOTHING, Block, Cell, Figure, Table, Tag, Text, sentence
 from analytics.terms import Sentence
 
 Document = Mapping[str, Any]
@@ -36,7 +36,7 @@ def _claim(one: Document) -> tuple[Cell, ...]:
     said = S("；".join(c.zh for c in lacking) or "—", "; ".join(c.en for c in lacking) or "—")
     met, whole = len(one["conditions"]) - len(lacking), len(one["conditions"])
     verdict = S("可以使用", "may be used") if one["granted"] else S("不得使用", "refused")
-    return sentence(one["name"]), verdict, S(f"{met} / {whole}", f"{met} / {whole}"), said
+    return sentence(one["name"]), verdict, Figure(NOTHING, met, f"count/{whole}", f"claim/{one['id']}"), said
 
 
 def conditions_table(facts: Facts) -> Table:

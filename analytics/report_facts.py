@@ -44,6 +44,7 @@ class Facts:
     progress: Document  # targets up to the period's end
     matching: Document
     code: Mapping[str, str]
+    position: Document | None = None  # of a site with allowances
 
     @property
     def name(self) -> Sentence:
@@ -83,6 +84,11 @@ class Facts:
                 return None
             by_point[line["point"]] = by_point.get(line["point"], 0.0) + line["kg"] * (percent or 0.0) / 100
         return math.sqrt(math.fsum(part**2 for part in by_point.values())) if by_point else None
+
+    @property
+    def by_gas(self) -> Document:
+        """Gases by category and method."""
+        return self.balance.get("by_gas") or {}
 
     @property
     def apart(self) -> Sequence[Document]:

@@ -27,17 +27,19 @@ def html(report: Report, lang: str, template: str, style: str) -> str:
     surroundings = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     surroundings.filters["t"] = lambda one: one.text(lang)
     page = surroundings.from_string(template)
+    anchors = {ref: f"f{n}" for n, ref in enumerate(sorted({one.ref for one in report.figures()}), 1)}
     words = {name: one.text(lang) for name, one in WORDS.items()}
-    return page.render(report=report, lang=lang, style=Markup(style), words=words, **_tools(lang))  # noqa: S704 - our own
+    return page.render(report=report, lang=lang, style=Markup(style), words=words, **_tools(lang, anchors))  # noqa: S704 - our own
 
 
-def _tools(lang: str) -> dict[str, Any]:
+def _tools(lang: str, anchors: Mapping[str, str]) -> dict[str, Any]:
     """What the template may ask for."""
     return {
         "kind_of": _kind, "number": lambda one: shown(one.value, one.unit, one.digits),
         "interval": lambda one: interval(one.value, one.half, one.unit), "unit": printed_unit,
         "status": lambda word: said(word, lang), "numeric": _numeric, "outcomes": OUTCOME,
         "outcome": lambda word: OUTCOME[word].text(lang), "svg": lambda chart: Markup(chart.svg[lang]),  # noqa: S704 - escaped in the making
+        "anchors": anchors,
         "share": lambda counts: Markup(share_bar(counts)),  # noqa: S704 - numbers alone
     }  # fmt: skip
 

@@ -26,7 +26,16 @@ CATEGORIES: Mapping[int, Sentence] = {
     5: S("类别 5：组织产品的使用", "Category 5: indirect, use of the products"),
     6: S("类别 6：其他来源", "Category 6: indirect, other sources"),
 }
-TRANSPORT = dict.fromkeys(("upstream_transport", "downstream_transport", "business_travel", "commuting"), 3)
+GROUP, TOTAL = {2: "2_lb"}, {1: "scope1", 2: "scope2_lb"}
+GROUPS: Mapping[str, Sentence] = {
+    "1": S("类别 1", "Category 1"), "2_lb": S("类别 2（位置）", "Category 2, location"),
+    "2_mb": S("类别 2（市场）", "Category 2, market"), "3": S("类别 3", "Category 3"), "4": S("类别 4", "Category 4"),
+}  # fmt: skip
+GAS: Mapping[str, Sentence] = {
+    "CO2": same("CO₂"), "CH4": same("CH₄"), "N2O": same("N₂O"), "HFCs": same("HFCs"), "PFCs": same("PFCs"),
+    "SF6": same("SF₆"), "NF3": same("NF₃"), "other": S("其他气体", "other gases"),
+    "undivided": S("未按气体拆分", "not told by gas"),
+}  # fmt: skip
 
 
 def inventory(facts: Facts) -> tuple[Chapter, ...]:
@@ -38,8 +47,9 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
             boundary_table(facts),
         )),
         Chapter("2", S("排放清单", "Inventory"), (
-            *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), part.totals_table(facts),
-            part.interval_note(facts), part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
+            *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), gas_table(facts),
+            gas_text(facts), part.totals_table(facts), part.interval_note(facts),
+            part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("活动数据与方法", "Activity data and methods"), (
             method_text(facts), part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),
@@ -68,24 +78,62 @@ def boundary_table(facts: Facts) -> Table:
 
 
 def category_table(facts: Facts) -> Table:
-    """Emissions by ISO category; what nobody recorded is not zero."""
-    body: list[tuple[Cell, ...]] = []
-    for number, name in CATEGORIES.items():
-        told_of = (*facts.balance["lines"], *facts.apart)
-        lines = [line for line in told_of if _category(line) == number and line["method"] != "MB"]
-        kg = sum(line["kg"] for line in lines) if lines else None
-        told = list(dict.fromkeys(line["category"] for line in lines))
-        names = [CATEGORY.get(one, same(one)) for one in told]
-        said = S("、".join(n.zh for n in names) or "未登记，不等于零", ", ".join(n.en for n in names)
-                 or "not recorded, which is not zero")  # fmt: skip
-        body.append((name, Figure(NOTHING, kg, "kgCO2"), said))
-    return Table("categories", S("按类别（基于位置）", "By category, location-based"),
-                 (S("类别", "Category"), S("排放量", "Emissions"), S("包含", "Holds")), tuple(body))  # fmt: skip
+    """Emissions by ISO category on both gas bases; what nobody recorded is not zero."""
+    heads = (S("类别", "Category"), same("CO₂"), same("CO₂e"), S("包含", "Holds"))
+    body = tuple(_of_category(facts, number, name) for number, name in CATEGORIES.items())
+    return Table("categories", S("按类别（基于位置）", "By category, location-based"), heads, body)
 
 
-def _category(line: Mapping[str, Any]) -> int:
-    """Of scope 1 and 2 the scope; of scope 3 as ISO 14064-1 groups it, from memory; 0 for what is beside."""
-    return TRANSPORT.get(line["category"], 4) if line["scope"] == 3 else int(line["scope"])
+def _of_category(facts: Facts, number: int, name: Sentence) -> tuple[Cell, ...]:
+    one = facts.by_gas.get(GROUP.get(number, str(number)))
+    if one is None:
+        return name, None, None, S("未登记，不等于零", "not recorded, which is not zero")
+    names = [CATEGORY.get(each, same(each)) for each in one["categories"]]
+    said = S("、".join(n.zh for n in names), ", ".join(n.en for n in names))
+    if number in TOTAL:
+        return name, facts.total(TOTAL[number]), facts.total(TOTAL[number], "co2e"), said
+    co2 = one["gases"].get("CO2")
+    return name, Figure(NOTHING, co2, "kgCO2", f"gas/{number}/CO2" if co2 else ""), Figure(
+        NOTHING, one["co2e"], "kgCO2e"), said  # fmt: skip
+
+
+def gas_table(facts: Facts) -> Table:
+    """Each gas of each category, in CO2e; a gas that the factors do not tell is not known, never zero."""
+    groups = {name: label for name, label in GROUPS.items() if name in facts.by_gas}
+    told = {gas for one in facts.by_gas.values() for gas in one["gases"]}
+    body = tuple(
+        (label, *(_of_gas(facts.by_gas[name], name, gas) for name in groups))
+        for gas, label in GAS.items()
+        if gas in told or gas not in {"undivided", "other"}
+    )
+    return Table(
+        "gases", S("按温室气体（CO₂e）", "By greenhouse gas, as CO₂e"), (S("气体", "Gas"), *groups.values()), body
+    )
+
+
+def _of_gas(one: Mapping[str, Any], group: str, gas: str) -> Cell:
+    kg = one["gases"].get(gas)
+    lacks = gas in {"CH4", "N2O"} and (one["co2_alone"] or "undivided" in one["gases"])
+    if kg is None:
+        return Figure(NOTHING, None, "kgCO2e") if lacks else None
+    note = S("部分因子未给出，至少", "at least: some factors do not tell") if lacks else NOTHING
+    return Figure(NOTHING, kg, "kgCO2e", f"gas/{group}/{gas}", note=note)
+
+
+def gas_text(facts: Facts) -> Text:
+    """Which sources' factors tell CO2 alone, so that their CH4 and N2O are in no figure."""
+    names = {line["id"]: line["name"] for line in (*facts.co2e, *facts.apart)}
+    alone = dict.fromkeys(id_ for one in facts.by_gas.values() for id_ in one["co2_alone"])
+    found = list({names[i]["en"]: names[i] for i in alone if i in names}.values())
+    dash = S(
+        "“—”为未登记该气体，“未知”为因子未给出；均不是零。",
+        "A dash: none of that gas is recorded; not known: the factor does not tell it. Neither is zero. ",
+    )
+    if not found:
+        return Text(dash)
+    zh, en = ("、".join(n["zh"] for n in found), ", ".join(n["en"] for n in found))
+    return Text(dash + S(f"以下来源的因子仅含 CO₂，其 CH₄、N₂O 未知，未拆分也未估计：{zh}。",
+                         f"Factors of CO₂ alone, whose CH₄ and N₂O are neither split nor guessed: {en}."))  # fmt: skip
 
 
 def method_text(facts: Facts) -> Text:

@@ -115,6 +115,13 @@ def _share(of: Days, hour: int) -> float | None:
     return sum((match or 0.0) * (load or 0.0) for match, load in known) / used if used else 1.0
 
 
+COLOURS = (
+    (S("放电中的绿电", "Green energy given back"), "green_kwh", "kWh"),
+    (S("来源不明的放电", "Given back of no known colour"), "unknown_kwh", "kWh"),
+    (S("放电所携排放（基于位置）", "Emissions carried, location-based"), "carried_kg", "kgCO2"),
+)
+
+
 def battery_table(facts: Facts) -> Iterator[Table]:
     """What the battery took and gave, and of which colour."""
     one: Mapping[str, Any] | None = facts.matching["battery"]
@@ -124,14 +131,15 @@ def battery_table(facts: Facts) -> Iterator[Table]:
     flows = (("charge_kwh", S("充电", "Charged")), ("discharge_kwh", S("放电", "Discharged")))
     metered = [facts.energy(name, label) for name, label in flows]
     named = (
-        (S("往返效率", "Round trip"), trip, "%", one["round_trip_status"]),
-        (S("放电中的绿电", "Green energy given back"), one["green_kwh"], "kWh", "derived"),
-        (S("来源不明的放电", "Given back of no known colour"), one["unknown_kwh"], "kWh", "derived"),
-        (S("放电所携排放（基于位置）", "Emissions carried, location-based"), one["carried_kg"], "kgCO2", "derived"),
+        (S("往返效率", "Round trip"), "round_trip", trip, "%", one["round_trip_status"]),
+        *((label, name, one[name], unit, "derived") for label, name, unit in COLOURS),
     )
     body = (
         *((f.label, f, Tag(f.status or "none")) for f in metered),
-        *((label, Figure(NOTHING, value, unit), Tag(status or "none")) for label, value, unit, status in named),
+        *(
+            (label, Figure(NOTHING, value, unit, f"battery/{name}"), Tag(status or "none"))
+            for label, name, value, unit, status in named
+        ),
     )
     yield Table(
         "battery",

@@ -4,7 +4,7 @@ from analytics import report_sections as part
 from analytics.report_claims import claims_blocks
 from analytics.report_disclosure import annexes, how_to_check, ways_table
 from analytics.report_facts import SIX_PATHS, Facts
-from analytics.report_inventory import boundary_table, category_table, method_text
+from analytics.report_inventory import boundary_table, category_table, gas_table, gas_text, method_text
 from analytics.report_matching import matching_blocks
 from analytics.report_parts import Block, Chapter, Text, Verdicts, sentence
 from analytics.report_targets import measures_table, targets_blocks
@@ -24,7 +24,8 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放数据", "Emissions data"), (
             *part.shortcomings(facts), part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
-            category_table(facts), part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
+            category_table(facts), gas_table(facts), gas_text(facts),
+            part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("能源", "Energy"), (
             part.energy_table(facts), part.energy_chart(facts), *matching_blocks(facts),

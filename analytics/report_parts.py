@@ -7,6 +7,9 @@ from typing import Any
 from analytics.terms import Sentence
 
 Document = dict[str, Any]
+# Resting on other months, on what is judged by the day or on every meter: explained at the site, not in a bundle.
+EXPLANATIONS = "explanations"  # the table in which every figure has a row of its own
+BEYOND = ("target/", "fiscal/", "position/", "score/", "node/")
 NOTHING, NONE = Sentence("", ""), Sentence("无。", "None.")
 
 
@@ -82,7 +85,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One verdict: outcome, what is asked, what is found, why."""
+    """One verdict: outcome, what is asked, what is found, why; its figure is explained as `verdict/STANDARD/ID`."""
 
     id: str
     name: Sentence
@@ -168,7 +171,8 @@ def report_document(report: Report) -> Document:
             {"number": c.number, "title": c.title.both(), "blocks": [_block(b) for b in c.blocks]}
             for c in report.chapters
         ],
-        "figures": {one.ref: one.value for one in report.figures()},
+        "figures": {one.ref: one.value for one in report.figures() if not one.ref.startswith(BEYOND)},
+        "beyond": {one.ref: one.value for one in report.figures() if one.ref.startswith(BEYOND)},
     }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from analytics.report_parts import (
     same,
     sentence,
 )
-from analytics.report_words import CATEGORY, METHOD, SIGNS, both_moments
+from analytics.report_words import CATEGORY, METHOD, OUTCOME, SIGNS, both_moments
 from analytics.terms import Sentence
 
 Document = Mapping[str, Any]
@@ -118,7 +118,7 @@ def _line(line: Document) -> tuple[Cell, ...]:
         source, Figure(NOTHING, activity["value"], activity["unit"]),
         Figure(NOTHING, factor["value"], factor["unit"], note=same(factor["id"]), digits=AS_PRINTED),
         S(line["match"]["zh"], line["match"]["en"]),
-        Figure(NOTHING, line["kg"], unit, line["id"] if line["scope"] in {1, 2} else "", line["status"], half),
+        Figure(NOTHING, line["kg"], unit, line["id"], line["status"], half),
         Tag(line["status"]),
     )  # fmt: skip
 
@@ -155,15 +155,16 @@ def beside_table(facts: Facts) -> Table:
     """Offsets, certificates, exports and avoided emissions: beside the balance, never inside."""
     one = facts.balance["beside"]
     named = (
-        (S("已注销碳信用（抵销）", "Credits retired (offsets)"), one["offsets_kg"], "kgCO2e", "declared"),
+        (S("已注销碳信用（抵销）", "Credits retired (offsets)"), "offsets_kg", "kgCO2e", "declared"),
         (S("已注销绿证与绿电（按天计入本期）", "Certificates, green power (by the period's days)"),
-         one["certificates_kwh"], "kWh", "declared"),
-        (S("上网电量", "Electricity exported"), one["export_kwh"], "kWh", "found"),
+         "certificates_kwh", "kWh", "declared"),
+        (S("上网电量", "Electricity exported"), "export_kwh", "kWh", "found"),
         (S("避免排放（须声明边际因子）", "Avoided emissions (by a declared factor)"),
-         one["avoided_kg"], "kgCO2", "declared"),
+         "avoided_kg", "kgCO2", "declared"),
     )  # fmt: skip
     body = tuple(
-        (label, Figure(label, value, unit), Tag(status if value else "none")) for label, value, unit, status in named
+        (label, Figure(label, one[name], unit, f"beside/{name}"), Tag(status if one[name] else "none"))
+        for label, name, unit, status in named
     )
     return Table("beside", S("单列项（不从总量中扣除）", "Beside the balance, never netted"),
                  (S("项目", "Item"), S("数值", "Value"), STATUS_HEAD), body)  # fmt: skip
@@ -224,14 +225,15 @@ def closings_table(facts: Facts) -> Table:
 
 def judgements(score: Document, dimension: str | None = None) -> tuple[Judgement, ...]:
     """The verdicts of a standard, or of one of its dimensions."""
-    return tuple(_judgement(v) for v in score["verdicts"] if dimension in {None, v["dimension"]})
+    of = score["standard"]["id"]
+    return tuple(_judgement(v, of) for v in score["verdicts"] if dimension in {None, v["dimension"]})
 
 
-def _judgement(one: Document) -> Judgement:
+def _judgement(one: Document, standard: str) -> Judgement:
     limit, gap = one["threshold"], one["gap"]
     asked = "" if limit is None or one["unit"] == "bool" else f"{SIGNS[one['op']]} {limit:g}"
     lack = None if gap is None or gap["value"] is None else Figure(NOTHING, gap["value"], gap["unit"])
-    figure = Figure(NOTHING, one["value"], one["unit"], status=one["status"])
+    figure = Figure(NOTHING, one["value"], one["unit"], f"verdict/{standard}/{one['id']}", one["status"])
     return Judgement(one["id"], sentence(one["name"]), one["outcome"], sentence(one["reason"]), figure, asked,
                      one["threshold_status"], one["apart"], lack)  # fmt: skip
 
@@ -262,8 +264,9 @@ def scores_table(facts: Facts) -> Table:
 def _score(one: Document) -> tuple[Cell, ...]:
     counts, apart = one["counts"], sum(one["counts_apart"].values())
     gates = S("全部通过", "all open") if one["gates_open"] else S("未全部通过", "not all open")
-    told = (Figure(NOTHING, counts[name], "count") for name in ("MET", "NOT_MET", "UNDETERMINED"))
-    return (sentence(one["standard"]["name"]), *told, Figure(NOTHING, apart, "count"), gates)
+    of = one["standard"]["id"]
+    told = (Figure(NOTHING, counts[name], "count", f"score/{of}/{name.lower()}") for name in OUTCOME)
+    return (sentence(one["standard"]["name"]), *told, Figure(NOTHING, apart, "count", f"score/{of}/apart"), gates)
 
 
 def nodes_table(facts: Facts) -> Table:
@@ -271,11 +274,15 @@ def nodes_table(facts: Facts) -> Table:
     heads = (S("节点", "Node"), S("流入", "In"), S("下级合计", "Below"), S("差额", "Rest"), S("允差 ±", "Tolerance ±"),
              S("结论", "Finding"))  # fmt: skip
     body = tuple(
-        (sentence(n["name"]), Figure(NOTHING, n["inflow"], n["unit"]), Figure(NOTHING, n["metered"], n["unit"]),
-         Figure(NOTHING, n["residual"], n["unit"]), Figure(NOTHING, n["tolerance"], n["unit"]), S(n["zh"], n["en"]))
+        (sentence(n["name"]), *(_node(n, name) for name in ("inflow", "metered", "residual", "tolerance")),
+         S(n["zh"], n["en"]))
         for n in facts.tree["nodes"]
     )  # fmt: skip
     return Table("nodes", S("表计树闭合", "Does the meter tree close"), heads, body)
+
+
+def _node(one: Document, name: str) -> Cell:
+    return Figure(NOTHING, one[name], one["unit"], f"node/{one['node']}/{name}")
 
 
 def suspects_table(facts: Facts) -> Table:

@@ -13,13 +13,18 @@ Document = Mapping[str, Any]
 S = Sentence
 T = "tCO2e"
 PATHS = ("own", "sbti")
+POSITION: Mapping[str, Sentence] = {
+    "allocated": S("已分配", "Allocated"), "bought": S("买入", "Bought"), "sold": S("卖出", "Sold"),
+    "surrendered": S("已清缴", "Surrendered"), "free": S("可用", "Free"), "obligation": S("应清缴", "To surrender"),
+    "gap": S("缺口", "Gap"),
+}  # fmt: skip
 
 
 def targets_blocks(facts: Facts) -> tuple[Block, ...]:
     """The section: the targets, the track of the year up to the period's end, and the fiscal year's shares."""
     if not facts.progress["targets"]:
-        return (targets_table(facts), fiscal_table(facts))
-    return (targets_table(facts), *_tracks(facts), fiscal_table(facts))
+        return (targets_table(facts), fiscal_table(facts), *position_table(facts))
+    return (targets_table(facts), *_tracks(facts), fiscal_table(facts), *position_table(facts))
 
 
 def _tracks(facts: Facts) -> Iterator[Block]:
@@ -66,8 +71,8 @@ def _target(one: Document) -> tuple[Cell, ...]:
     )
     return (
         sentence(one["name"]),
-        Figure(NOTHING, one["base_t"], T, note=same(str(one["base_year"]))),
-        Figure(NOTHING, one["target_t"], T, note=same(str(one["year"]))),
+        Figure(NOTHING, one["base_t"], T, f"target/{one['id']}/base_t", "declared", note=same(str(one["base_year"]))),
+        Figure(NOTHING, one["target_t"], T, f"target/{one['id']}/target_t", "declared", note=same(str(one["year"]))),
         policy,
         Tag("declared"),
     )
@@ -98,17 +103,15 @@ def track_table(facts: Facts) -> Table:
 
 def _track(facts: Facts, target: Document, name: str) -> tuple[Cell, ...]:
     path = target["paths"][name]
-    known = [m for m in path["months"] if m["over_t"] is not None]
-    actual = sum(m["actual_t"] for m in known) if known else None
-    allowed = sum(m["allowed_t"] for m in known) if known else None
+    actual = path["actual_so_far_t"]
     half = None if actual is None else actual * (relative(facts) or 0.0) or None
-    said = path_name(facts, name)
+    said, ref = path_name(facts, name), f"target/{target['id']}/{name}"
     return (
         S(f"{target['name']['zh']}：{said.zh}", f"{target['name']['en']}: {said.en}"),
-        Figure(NOTHING, path["allowed_t"], T),
-        Figure(NOTHING, allowed, T),
-        Figure(NOTHING, actual, T, half=half),
-        Figure(NOTHING, path["over_t"], T, half=half),
+        Figure(NOTHING, path["allowed_t"], T, f"{ref}/allowed_t"),
+        Figure(NOTHING, path["allowed_so_far_t"], T, f"{ref}/allowed_so_far_t"),
+        Figure(NOTHING, actual, T, f"{ref}/actual_so_far_t", half=half),
+        Figure(NOTHING, path["over_t"], T, f"{ref}/over_t", half=half),
         sentence(path),
     )
 
@@ -148,7 +151,7 @@ def months_table(facts: Facts) -> Table:
         S("说明", "Remark"),
     )
     body = tuple(
-        _month(own, sbti)
+        _month(own, sbti, f"target/{one['id']}")
         for one in facts.progress["targets"]
         for own, sbti in zip(one["paths"]["own"]["months"], one["paths"]["sbti"]["months"], strict=True)
         if own["days"]
@@ -156,8 +159,9 @@ def months_table(facts: Facts) -> Table:
     return Table("track_months", S("逐月", "Month by month"), heads, body)
 
 
-def _month(own: Document, sbti: Document) -> tuple[Cell, ...]:
-    figures = (Figure(NOTHING, one, T) for one in (own["actual_t"], own["over_t"], sbti["over_t"]))
+def _month(own: Document, sbti: Document, ref: str) -> tuple[Cell, ...]:
+    told = (("own", "actual_t", own), ("own", "over_t", own), ("sbti", "over_t", sbti))
+    figures = (Figure(NOTHING, of[name], T, f"{ref}/{path}/{of['label']}/{name}") for path, name, of in told)
     return (same(own["label"]), *figures, sentence(own["why"]))
 
 
@@ -181,7 +185,35 @@ def fiscal_table(facts: Facts) -> Table:
 def _share(name: str, label: Sentence, one: Document) -> tuple[Cell, ...]:
     whole, known = one["to_date"][name], one["known"][name]
     why = sentence(whole["reason"]) or S(f"已知部分：{one['known']['period']}", f"known: {one['known']['period']}")
-    return label, Figure(NOTHING, whole["value"], "%"), Figure(NOTHING, known["value"], "%"), why
+    return (
+        label,
+        *(
+            Figure(NOTHING, of["value"], "%", f"fiscal/{name}/{part}")
+            for part, of in (("to_date", whole), ("known", known))
+        ),
+        why,
+    )
+
+
+def position_table(facts: Facts) -> tuple[Table, ...]:
+    """The position book of the compliance year; nothing of a site without allowances."""
+    one = facts.position
+    if one is None:
+        return ()
+    heads = (S("项目", "Item"), S("数值", "Value"), S("说明", "Remark"))
+    why = sentence(one["obligation"])
+    body = tuple(
+        (label, Figure(NOTHING, _position(one, name), "tCO2", f"position/{name}"),
+         why if name in {"obligation", "gap"} else NOTHING)
+        for name, label in POSITION.items()
+    )  # fmt: skip
+    title = S(f"{one['year']}年配额头寸（缺口为正表示不足）", f"Allowances of {one['year']}; a positive gap is short")
+    return (Table("position", title, heads, body),)
+
+
+def _position(one: Document, name: str) -> float | None:
+    value = one[name]["value"] if isinstance(one[name], Mapping) else one[name]
+    return None if value is None else float(value)
 
 
 def measures_table(facts: Facts) -> Table:

@@ -80,12 +80,12 @@ def _valued(one: Figure) -> Row:
 
 
 def _table(table: Table, lang: str) -> Iterator[Row]:
-    """A figure takes three columns: value, unit, interval."""
+    """A figure takes four columns: value, unit, interval, what `zcf explain` is asked for."""
     figures = [any(isinstance(row[i], Figure) for row in table.rows) for i in range(len(table.columns))]
     yield [table.title.text(lang)]
     heads: Row = []
     for name, wide in zip(table.columns, figures, strict=True):
-        heads += [name.text(lang), *(WIDE[lang][2:4] if wide else ())]
+        heads += [name.text(lang), *((*WIDE[lang][2:4], WIDE[lang][5]) if wide else ())]
     yield heads
     for row in table.rows:
         made: Row = []
@@ -96,13 +96,13 @@ def _table(table: Table, lang: str) -> Iterator[Row]:
 
 def _cells(cell: Cell, lang: str, *, wide: bool) -> Row:
     if isinstance(cell, Figure):
-        return _valued(cell)
+        return [*_valued(cell), cell.ref]
     text = ""
     if isinstance(cell, Tag):
         text = said(cell.word, lang)
     elif isinstance(cell, Sentence):
         text = cell.text(lang)
-    return [text, None, None] if wide else [text]
+    return [text, None, None, None] if wide else [text]
 
 
 def _verdicts(report: Report, lang: str) -> Iterator[Row]:

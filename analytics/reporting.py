@@ -19,7 +19,7 @@ from analytics.flows import Flow, Flows
 from analytics.issuing import issued_documents
 from analytics.measure_rows import measures as measures_of
 from analytics.measures import Effect
-from analytics.progress import progress
+from analytics.progress import progress_of
 from analytics.report import KINDS, report
 from analytics.report_facts import SIX_PATHS, Facts
 from analytics.report_html import html
@@ -64,15 +64,18 @@ def gather(service: FactoryService, period: str) -> Facts:
         {name: service.score(name, period) for name in dict.fromkeys(names)}, steps(found.flows, config),
         closings(service.results, found.period.label),
         [fingerprint.entry_body(one) for one in effective(service.source, found.period)],
-        items_within(service, found.period), measures(config), service.claims(period), track(service, found.period),
-        service.matching(period), fingerprint.code(),
+        items_within(service, found.period), measures(config), service.claims(period),
+        progress_of(service, found.period), service.matching(period), fingerprint.code(),
+        positions(service, found.period),
     )  # fmt: skip
 
 
-def track(service: FactoryService, period: Period) -> Document:
-    """The targets in the period's year, up to its last day."""
-    last = from_ms(period.end_ms - 1).astimezone(service.config.zone).date()
-    return progress(service, last.year, last)
+def positions(service: FactoryService, period: Period) -> Document | None:
+    """The position book of the period's year; None of a site that holds no allowance and was never verified."""
+    ledger = service.ledger()
+    if not ledger.verified and not any(lot.asset.family == "allowance" for lot in ledger.lots.values()):
+        return None
+    return service.position(from_ms(period.end_ms - 1).astimezone(service.config.zone).year)
 
 
 def measures(config: SiteConfig) -> list[Document]:

@@ -97,9 +97,22 @@ def known_figures(found: Mapping[str, Document]) -> Document:
     """Every figure of a balance by the name that `zcf explain` takes."""
     balance = found["balance.json"]
     totals = {f"{name}.{gas}": value for name, of in balance["totals"].items() for gas, value in of.items()}
-    lines = {line["id"]: line["kg"] for line in (*balance["lines"], *found["co2e.json"]["lines"])}
+    every = (*balance["lines"], *found["co2e.json"]["lines"], *balance["apart"]["lines"])
+    lines = {line["id"]: line["kg"] for line in every}
     match = {f"{MATCH}.{name}": _percent(found["matching.json"][name]) for name in SCORES}
-    return {**totals, **lines, **balance["energy"], **match}
+    return {**totals, **lines, **balance["energy"], **match, **_around(balance, found)}
+
+
+def _around(balance: Document, found: Mapping[str, Document]) -> Document:
+    """What stands around the totals: single gases, columns beside, the battery's colours, conditions of the claims."""
+    gases = {f"gas/{of}/{gas}": kg for of, one in balance.get("by_gas", {}).items() for gas, kg in one["gases"].items()}
+    beside = {f"beside/{name}": value for name, value in balance["beside"].items()}
+    battery = found["matching.json"]["battery"] or {}
+    colours = {f"battery/{name}": value for name, value in battery.items()}
+    if battery:
+        colours["battery/round_trip"] = _percent(battery["round_trip"])
+    claims = {f"claim/{c['id']}": sum(x["holds"] for x in c["conditions"]) for c in found["claims.json"]["claims"]}
+    return {**gases, **beside, **colours, **claims}
 
 
 def _percent(share: float | None) -> float | None:

@@ -126,7 +126,11 @@ def _grow_figure(tree: "Tree", document: Document, lang: str) -> None:
         if document.get(name):
             tree.add(f"[yellow]{document[name][lang]}[/]")
     for name, value in (document.get("parts") or {}).items():
-        tree.add(f"{name}: {value:,.6g}")
+        tree.add(f"{name}: {'not known' if value is None else f'{value:,.6g}'}")
+    for one in document.get("documents") or ():
+        tree.add(f"{one['what']}: {one['document']}")
+    for one in document.get("conditions") or ():
+        tree.add(f"{'holds' if one['holds'] else '[yellow]lacks[/]'}: {one['name'][lang]}: {one['reason'][lang]}")
     if document.get("rests_on"):
         tree.add(f"rests on: {', '.join(document['rests_on'])}")
 
