@@ -239,7 +239,9 @@ def with_uncertainty(body: Document, judge: Judge, found: Mapping[str, Mapping[s
                for gas, one in of.items()}
         for name, of in found.items()
     }  # fmt: skip
-    return {**body, "lines": lines, "apart": apart, "uncertainty": totals}
+    shown = {line["id"] for line in lines}
+    others = {line.id: told[line.id] for line in judge.balance.lines if line.id not in shown}  # of the other gas basis
+    return {**body, "lines": lines, "apart": apart, "uncertainty": totals, "other_intervals": others}
 
 
 def _untold(why: Sentence) -> Document:

@@ -147,8 +147,10 @@ def load_rows(files: Iterable[Path], regions: RegionTable, own: Iterable[Path] =
 
 def load_gwps(file: Path) -> tuple[Gwp, ...]:
     """The global warming potentials."""
-    rows = _strict_rows(file, GwpRow)
-    return tuple(Gwp(r.gas, r.report, r.year, r.value, r.status, r.source, r.kyoto, r.note) for r in rows)
+    rows, sources = _strict_rows(file, GwpRow), validate(read(file), Sheet).sources
+    return tuple(
+        Gwp(r.gas, r.report, r.year, r.value, r.status, sources.get(r.source, r.source), r.kyoto, r.note) for r in rows
+    )
 
 
 def load_regions(file: Path) -> RegionTable:

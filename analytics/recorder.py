@@ -22,6 +22,11 @@ from analytics.terms import Sentence, Status
 from metering.period import day
 
 DAYS_PER_YEAR = Fraction(365)
+ESCAPES = {
+    "material_balance": Sentence("质量平衡法", "material balance"), "simplified": Sentence("简化法", "simplified"),
+    "screening": Sentence("泄漏率法", "screening by a leak rate"),
+    "purchased": Sentence("按采购量", "all that was bought"),
+}  # fmt: skip
 STATES = {
     "saturated": Sentence("饱和蒸汽", "saturated steam"), "superheated": Sentence("过热蒸汽", "superheated steam"),
     "hot_water": Sentence("热水", "hot water"),
@@ -103,8 +108,10 @@ class Recorder:
             kg = screening(n("charge"), n("annual_leak"), Fraction(end - start, 86_400_000) / DAYS_PER_YEAR)
         else:
             kg = purchased(n("purchases"))
-        said = f"{row.gas} ({row.method}): {float(kg):g} kg"
-        how = Sentence(f"逸散：{said}。", f"Escaped: {said}.")
+        by = ESCAPES[row.method]
+        how = Sentence(
+            f"逸散：{row.gas}（{by.zh}）{float(kg):g} kg。", f"Escaped: {row.gas} ({by.en}): {float(kg):g} kg."
+        )
         yield self._escaped(row, row.gas, kg, how, Category.FUGITIVE, row.id)
 
     def _carbonate(self, row: Carbonate) -> Iterator[Recorded]:

@@ -7,6 +7,7 @@ from analytics import report_sections as part
 from analytics.report_claims import claims_blocks, conditions_table
 from analytics.report_facts import Facts
 from analytics.report_matching import matching_blocks
+from analytics.report_meters import nodes_table, suspects_table
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Judgement, Table, Tag, Text, Verdicts, same, sentence
 from analytics.report_targets import measures_table, targets_blocks
 from analytics.terms import Sentence, Status
@@ -84,7 +85,7 @@ def risk(facts: Facts) -> Chapter:
     return Chapter("3", S("风险", "Risk"), (
         Text(S("哪些要求尚未满足或无法判定，哪些数字依据不足，哪些数据或表计存疑。",
                ("Criteria that are not met or cannot be told, numbers of weak standing, data and meters in doubt."))),
-        *part.shortcomings(facts), weak_table(facts), part.suspects_table(facts), part.lacking_table(facts),
+        *part.shortcomings(facts), weak_table(facts), suspects_table(facts), part.lacking_table(facts),
         Verdicts(S("未满足的要求（无法判定的见附录 C）", "Criteria not met (undetermined: annex C)"), _once(failed)),
     ))  # fmt: skip
 
@@ -122,7 +123,7 @@ def annexes(facts: Facts) -> Iterator[Chapter]:
         part.lines_table(facts.balance["lines"], "lines_co2", S("CO₂", "CO₂ alone")),
         part.lines_table(facts.co2e, "lines_co2e", S("CO₂e", "CO₂e")), part.factors_table(facts),
     ))  # fmt: skip
-    yield Chapter("B", S("附录 B：计量", "Annex B: metering"), (part.nodes_table(facts), how_to_check(facts)))
+    yield Chapter("B", S("附录 B：计量", "Annex B: metering"), (nodes_table(facts), how_to_check(facts)))
     yield Chapter(
         "C",
         S("附录 C：逐条结论", "Annex C: every verdict"),

@@ -11,6 +11,7 @@ from analytics.report_claims import claims_blocks
 from analytics.report_disclosure import annexes
 from analytics.report_facts import Facts
 from analytics.report_matching import matching_blocks
+from analytics.report_meters import suspects_table
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Table, Text, same, sentence
 from analytics.report_targets import targets_blocks
 from analytics.report_words import CARRIER, CATEGORY, REMAINDER, ROLE
@@ -47,8 +48,8 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
             boundary_table(facts),
         )),
         Chapter("2", S("排放清单", "Inventory"), (
-            *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), gas_table(facts),
-            gas_text(facts), part.totals_table(facts), part.interval_note(facts),
+            *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), gas_text(facts),
+            gas_table(facts), part.totals_table(facts), part.interval_note(facts),
             part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("活动数据与方法", "Activity data and methods"), (
@@ -57,7 +58,7 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("4", S("基准年与目标", "Base year and targets"), targets_blocks(facts)),
         Chapter("5", S("数据质量与未计入内容", "Data quality, and what is not counted"), (
-            part.lacking_table(facts), part.suspects_table(facts), part.closings_table(facts),
+            part.lacking_table(facts), suspects_table(facts), part.closings_table(facts),
             part.entries_table(facts),
         )),
         Chapter("6", S("可以据此声明什么", "What may be claimed from it"), claims_blocks(facts)),

@@ -6,6 +6,7 @@ from analytics.report_disclosure import annexes, how_to_check, ways_table
 from analytics.report_facts import SIX_PATHS, Facts
 from analytics.report_inventory import boundary_table, category_table, gas_table, gas_text, method_text
 from analytics.report_matching import matching_blocks
+from analytics.report_meters import suspects_table
 from analytics.report_parts import Block, Chapter, Text, Verdicts, sentence
 from analytics.report_targets import measures_table, targets_blocks
 from analytics.terms import Sentence
@@ -24,7 +25,7 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
         )),
         Chapter("2", S("排放数据", "Emissions data"), (
             *part.shortcomings(facts), part.scopes_chart(facts), part.totals_table(facts), part.interval_note(facts),
-            category_table(facts), gas_table(facts), gas_text(facts),
+            category_table(facts), gas_text(facts), gas_table(facts),
             part.apart_table(facts), part.suppliers_text(facts), part.beside_table(facts),
         )),
         Chapter("3", S("能源", "Energy"), (
@@ -34,7 +35,7 @@ def questionnaire(facts: Facts) -> tuple[Chapter, ...]:
             *targets_blocks(facts), measures_table(facts), ways_table(facts),
         )),
         Chapter("5", S("核证与数据质量", "Verification and data quality"), (
-            part.closings_table(facts), part.lacking_table(facts), part.suspects_table(facts), how_to_check(facts),
+            part.closings_table(facts), part.lacking_table(facts), suspects_table(facts), how_to_check(facts),
             *claims_blocks(facts),
         )),
         *annexes(facts),

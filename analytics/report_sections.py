@@ -19,13 +19,14 @@ from analytics.report_parts import (
     same,
     sentence,
 )
-from analytics.report_words import CATEGORY, METHOD, OUTCOME, SIGNS, both_moments
+from analytics.report_words import CATEGORY, ENTRY, METHOD, OUTCOME, SIGNS, both_moments
 from analytics.terms import Sentence
 
 Document = Mapping[str, Any]
 S = Sentence
 AS_PRINTED = 7  # more digits than any document prints of a factor
 STATUS_HEAD, FIGURE_HEAD = S("依据", "Basis"), S("图号", "Figure id")
+INTERVAL_HEAD = S("区间依据", "Interval's basis")
 
 
 def headline(facts: Facts) -> tuple[Figure, ...]:
@@ -45,7 +46,15 @@ def totals_table(facts: Facts) -> Table:
         one, other = facts.total(name, strong=strong), facts.total(name, "co2e", strong=strong)
         told = (one, Tag(one.status), other, Tag(other.status), Tag(facts.interval_basis(name)), same(one.ref))
         body.append((label, *told))
-    heads = (S("项目", "Item"), same("CO₂"), STATUS_HEAD, same("CO₂e"), STATUS_HEAD, S("区间依据", "± is"), FIGURE_HEAD)
+    heads = (
+        S("项目", "Item"),
+        same("CO₂"),
+        STATUS_HEAD,
+        same("CO₂e"),
+        STATUS_HEAD,
+        S("区间依据", "Interval's basis"),
+        FIGURE_HEAD,
+    )
     return Table("totals", S("排放总量", "Emission totals"), heads, tuple(body))
 
 
@@ -93,7 +102,7 @@ def energy_chart(facts: Facts) -> Chart:
     layers = (Layer(S("外购", "from the grid"), "grid", series["import"]),
               Layer(S("自发自用", "own generation"), "pv", series["self_use"]))  # fmt: skip
     day = facts.steps["by"] == "day"
-    caption = S("按日" if day else "按月", "By day" if day else "By month") + S(
+    caption = S("按日" if day else "按月", "By day:" if day else "By month:") + S(
         "的用电来源；斜线表示该时段数据不全。", "the sources of what was used; hatched where not all of it is known."
     )
     return columns(facts.steps["labels"], layers, "kWh", caption)
@@ -202,7 +211,13 @@ def entries_table(facts: Facts) -> Table:
     """What people entered that touches the period."""
     heads = (S("记录", "Entry"), S("类别", "Kind"), S("由谁", "Who"), S("何时", "When"), S("理由", "Why"))
     body = tuple(
-        (same(e["id"]), same(e["kind"]), same(e["who"]), both_moments(e["at_ms"], facts.zone), same(e["why"]))
+        (
+            same(e["id"]),
+            ENTRY.get(e["kind"], same(e["kind"])),
+            same(e["who"]),
+            both_moments(e["at_ms"], facts.zone),
+            same(e["why"]),
+        )
         for e in facts.entries
     )
     return Table("entries", S("人工录入与更正", "Entries and corrections"), heads, body)
@@ -267,27 +282,3 @@ def _score(one: Document) -> tuple[Cell, ...]:
     of = one["standard"]["id"]
     told = (Figure(NOTHING, counts[name], "count", f"score/{of}/{name.lower()}") for name in OUTCOME)
     return (sentence(one["standard"]["name"]), *told, Figure(NOTHING, apart, "count", f"score/{of}/apart"), gates)
-
-
-def nodes_table(facts: Facts) -> Table:
-    """Whether the meters below each meter add up."""
-    heads = (S("节点", "Node"), S("流入", "In"), S("下级合计", "Below"), S("差额", "Rest"), S("允差 ±", "Tolerance ±"),
-             S("结论", "Finding"))  # fmt: skip
-    body = tuple(
-        (sentence(n["name"]), *(_node(n, name) for name in ("inflow", "metered", "residual", "tolerance")),
-         S(n["zh"], n["en"]))
-        for n in facts.tree["nodes"]
-    )  # fmt: skip
-    return Table("nodes", S("表计树闭合", "Does the meter tree close"), heads, body)
-
-
-def _node(one: Document, name: str) -> Cell:
-    return Figure(NOTHING, one[name], one["unit"], f"node/{one['node']}/{name}")
-
-
-def suspects_table(facts: Facts) -> Table:
-    """Meters that the reconciliation names."""
-    heads = (S("表计", "Meter"), S("说明", "What it says"))
-    body = tuple((sentence(s["name"]), S(s["zh"], s["en"])) for s in facts.tree["fit"]["suspects"])
-    return Table("suspects", S("可疑表计", "Meters in doubt"), heads, body,
-                 S("加权最小二乘未指出可疑表计。", "The least-squares reconciliation names none."))  # fmt: skip

@@ -132,6 +132,18 @@ def both_moments(ms: int, zone: ZoneInfo) -> Sentence:
     return Sentence(moment(ms, zone, "zh"), moment(ms, zone, "en"))
 
 
+ENTRY: Mapping[str, Sentence] = {
+    "activity": Sentence("活动数据", "activity"), "acquisition": Sentence("取得", "acquisition"),
+    "retirement": Sentence("注销", "retirement"), "disposal": Sentence("转让", "disposal"),
+    "surrender": Sentence("清缴", "surrender"), "verified_emissions": Sentence("核查排放量", "verified emissions"),
+    "exchange": Sentence("换表", "meter exchange"), "bad_range": Sentence("剔除读数", "readings set aside"),
+    "manual_reading": Sentence("人工抄表", "manual reading"), "multiplier": Sentence("倍率更正", "multiplier"),
+    "direction": Sentence("方向更正", "direction"), "reset": Sentence("登记复位", "register reset"),
+    "bill": Sentence("账单", "bill"), "undo": Sentence("撤销", "undo"), "closing": Sentence("结账", "closing"),
+    "evidence": Sentence("证据", "evidence"), "work_order": Sentence("工单", "work order"),
+}  # fmt: skip
+
+
 def said(word: str, lang: str) -> str:
     """A status or an outcome in a reader's language."""
     known = STATUS.get(word) or OUTCOME.get(word)

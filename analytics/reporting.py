@@ -59,7 +59,7 @@ def gather(service: FactoryService, period: str) -> Facts:
     names = [n for n in (*config.file.standards, SIX_PATHS) if n in service.standards]
     site = {**service.site(), "currency": config.file.site.currency}
     return Facts(
-        config.zone, found.period, at_ms, site, issued["balance.json"], issued["co2e.json"]["lines"],
+        config.zone, found.period, at_ms, site, issued["balance.json"], with_intervals(issued),
         service.tree(period), uncertainty_document(point_totals(found.flows).values()),
         {name: service.score(name, period) for name in dict.fromkeys(names)}, steps(found.flows, config),
         closings(service.results, found.period.label),
@@ -68,6 +68,12 @@ def gather(service: FactoryService, period: str) -> Facts:
         progress_of(service, found.period), service.matching(period), fingerprint.code(),
         positions(service, found.period),
     )  # fmt: skip
+
+
+def with_intervals(issued: Document) -> list[Document]:
+    """The lines on the CO2e basis with the intervals that the balance tells of them."""
+    told = issued["balance.json"]["other_intervals"]
+    return [{**line, "uncertainty": told.get(line["id"])} for line in issued["co2e.json"]["lines"]]
 
 
 def positions(service: FactoryService, period: Period) -> Document | None:

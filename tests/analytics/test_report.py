@@ -150,6 +150,30 @@ def test_no_word_of_a_closed_list_is_left_untranslated(facts: Facts):
         assert not re.search(r"UNDETERMINED|NOT_MET|excluding_market|second_hand", text)
 
 
+def test_every_line_of_both_bases_says_how_sure_it_is(facts: Facts):
+    assert facts.co2e
+    assert all(line["uncertainty"]["half_kg"] is not None for line in facts.lines)
+
+
+def test_every_number_of_a_page_leads_to_its_own_row(files: list[File]):
+    found = page(files, "en")
+    rows = {attrs["id"] for tag, attrs in found.tags if tag == "tr" and "id" in attrs}
+    links = {str(attrs["href"])[1:] for tag, attrs in found.tags if tag == "a" and str(attrs["href"]).startswith("#f")}
+    assert links
+    assert links == rows
+
+
+def test_a_workbook_keeps_one_unit_a_column_and_numbers_are_numbers(files: list[File]):
+    for lang, unit, unknown in (("zh", "单位", "未知"), ("en", "Unit", "not known")):
+        book = load_workbook(io.BytesIO(next(f.data for f in files if f.name.endswith(f"{lang}.xlsx"))))
+        for sheet in book.worksheets[1:-1]:
+            _, heads, *rows = sheet.iter_rows(values_only=True)
+            assert sheet.freeze_panes == "B3"
+            for x in (x for x, name in enumerate(heads) if name == unit):
+                assert all(isinstance(row[x - 1], int | float) or row[x - 1] in {unknown, None} for row in rows)
+                assert "MWh" not in {row[x] for row in rows}
+
+
 def test_gross_is_never_netted_and_what_stands_beside_is_apart(facts: Facts):
     balance = {**facts.balance, "beside": {**facts.balance["beside"], "offsets_kg": 1e9, "certificates_kwh": 1e9}}
     without, with_offsets = (report("disclosure", one) for one in (facts, replace(facts, balance=balance)))
