@@ -34,7 +34,7 @@ from metering.store.results import ResultsWriter
 log = structlog.get_logger("analytics")
 EVERY_S = 5.0
 LONGEST_WAIT_S = 60.0
-REST = 4.0  # times as long as a turn took it rests before the next, that the page and the collector find the core free
+REST = 2.0  # times as long as a turn took it rests before the next: settling never holds more than a third of a core
 LONGEST_REST_S = 20.0
 
 

@@ -84,6 +84,14 @@ class Draft:
             self.faults.append(f"--to: {words['to']} is not after {words['from']}")
         return {"start_ms": start or 0, "end_ms": end or 0}
 
+    def begun(self, point: str, names: Iterable[str], words: Words, end_ms: int) -> None:
+        """Some register of a point was read before a span ends: an earlier span, a wrong year say, touches nothing."""
+        around = [self.neighbours((point, name), end_ms - 1) for name in names] if not self.faults else []
+        first = [after[0] for before, after in around if before is None and after is not None]
+        if first and len(first) == len(around):
+            since = self.clock(min(first))
+            self.faults.append(f"--to: {point} was first read at {since}: nothing lies before {words['to']}")
+
     def micro(self, option: str, text: str) -> int:
         """A decimal number as micro-units, exactly."""
         try:
@@ -152,7 +160,9 @@ def _near_end(draft: Draft, key: SeriesKey, value: int) -> bool:
 
 
 def _bad_range(draft: Draft, words: Words) -> dict[str, Any]:
-    return _on(draft.key(words, tuple(Kind)), **draft.span(words))
+    key, span = draft.key(words, tuple(Kind)), draft.span(words)
+    draft.begun(key[0], [key[1]], words, span["end_ms"])
+    return _on(key, **span)
 
 
 def _manual(draft: Draft, words: Words) -> dict[str, Any]:
@@ -174,8 +184,10 @@ def _multiplier(draft: Draft, words: Words) -> dict[str, Any]:
         factor = Fraction(0)
     if not (factor > 0 and max(factor.numerator, factor.denominator) <= LARGEST):
         draft.faults.append(f"--factor: {words['factor']!r} is not a positive number such as 1.1 or 11/10")
-    if not draft.faults and not any(p == point and is_scaled(q) for p, q in draft.source.series()):
+    scaled = [q for p, q in draft.source.series() if p == point and is_scaled(q)]
+    if not draft.faults and not scaled:
         draft.faults.append(f"--point: the store has no energy of {point}")
+    draft.begun(point, scaled, words, span["end_ms"])
     return {"point": point, **span, "factor": str(factor)}
 
 
@@ -184,6 +196,7 @@ def _direction(draft: Draft, words: Words) -> dict[str, Any]:
     here = {q for p, q in draft.source.series() if p == point and opposite(q)}
     if not draft.faults and not any(opposite(q) in here for q in here):
         draft.faults.append(f"--point: {point} is not read in both directions; the other register is not known")
+    draft.begun(point, sorted(here), words, span["end_ms"])
     return {"point": point, **span}
 
 

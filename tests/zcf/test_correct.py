@@ -82,6 +82,8 @@ def test_every_fault_at_once_and_2(works: Works):
         (("manual", "--point", "grid", "--at", at(QUARTER - HOUR), "--value", "1.00000001"), "finer"),
         (("bad-range", "--point", "grid", "--from", "2026-01-02", "--to", "2026-01-01"), "is not after"),
         (("bad-range", "--point", "grid", *PAST, "--quantity", "gas_volume"), "has no 'gas_volume'"),
+        (("bad-range", "--point", "grid", "--from", "2025-01-01", "--to", "2025-01-02"), "was first read at"),
+        (("multiplier", "--point", "grid", "--from", "2025-01-01", "--to", "2025-01-02", "--factor", "2"), "first"),
         (("direction", "--point", "grid", *PAST), "not read in both directions"),
         (("reset", "--point", "grid", "--at", at(QUARTER - HOUR)), "did not fall"),
         (("undo", "--entry", "nothing"), "no entry"),
