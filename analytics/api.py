@@ -4,7 +4,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
-from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import Depends, FastAPI, Query, Request
@@ -25,14 +24,12 @@ from analytics.server import serve
 from analytics.shapes import told_as
 from analytics.stream import Live
 from analytics.tokens import TokenBook
-from metering import period as calendar
 from metering.sitefile import SiteConfig
 from metering.store.entries import EntriesReader
 
 __all__ = ["FORMS", "SECURITY", "RefusedError", "Service", "make_app", "problem", "serve"]
 
 WEB = Path(__file__).parent / "web"
-LONGEST_CURVE_H = 400 * 24.0  # more quarter-hours in one answer would hold up everybody else [h]
 LOOK_S = 0.5  # how often the live document is looked at while someone watches [s]
 BEAT_S = 10.0  # a stream is never silent longer [s]
 
@@ -125,31 +122,21 @@ def balance(service: Asked, period: InPeriod) -> Document:
 
 def energy(service: Asked, period: InPeriod) -> Document:
     """The quarter-hours of a period [kWh]."""
-    _not_too_long(period)
     return service.energy(period)
-
-
-def _not_too_long(period: str) -> None:
-    if calendar.parse(period, ZoneInfo("UTC")).hours > LONGEST_CURVE_H:
-        mend = "ask for at most 400 days at a time"
-        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{period} has too many quarter-hours", mend)
 
 
 def tree(service: Asked, period: InPeriod) -> Document:
     """The meter tree of a period [kWh]."""
-    _not_too_long(period)
     return service.tree(period)
 
 
 def matching(service: Asked, period: InPeriod) -> Document:
     """Clean electricity against load by the hour [kWh, 1]."""
-    _not_too_long(period)
     return service.matching(period)
 
 
 def indicators(service: Asked, period: InPeriod) -> Document:
     """Every indicator of a period, with its reason and what it rests on."""
-    _not_too_long(period)
     return service.indicators(period)
 
 

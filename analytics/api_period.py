@@ -10,6 +10,7 @@ from analytics.refusals import FORMS, RefusedError, write_one
 from metering import period as calendar
 
 FIRST_YEAR, LAST_YEAR = 1971, 2200
+LONGEST_H = 400 * 24.0  # 38,400 quarter-hours of every meter; more in one question would hold up everybody else [h]
 
 
 def _period(
@@ -21,6 +22,9 @@ def _period(
         parsed = None
     if parsed is None or not FIRST_YEAR <= parsed.start.year <= parsed.end.year <= LAST_YEAR:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"cannot read period {period!r}", write_one(), forms=FORMS)
+    if parsed.hours > LONGEST_H:
+        mend = "ask for at most 400 days at a time"
+        raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{period} has too many quarter-hours", mend)
     return period
 
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from analytics.access import Caller
@@ -19,6 +19,7 @@ from metering.store.entries import EntriesReader, Entry
 Document = dict[str, Any]
 Text = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 SESSION_S = 12 * 3600
+MOST_ENTRIES = 100_000  # in one answer
 # what each kind of correction needs, as `zcf correct` names its options
 WORDS = {
     "exchange": ("point", "quantity", "at", "final", "start"), "bad_range": ("point", "quantity", "from", "to"),
@@ -89,13 +90,14 @@ def told(entry: Entry) -> Document:
     return {"id": entry.id, "kind": entry.kind, "who": entry.who, "why": entry.why, "at_ms": entry.at_ms, "body": body}
 
 
-def entries(request: Request) -> Document:
-    """Every entry, oldest first, and which are in force."""
+def entries(request: Request, newest: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = MOST_ENTRIES) -> Document:
+    """The newest entries, oldest first, which of them are in force, and how many there are in all."""
     from analytics.corrections import in_force
 
     found = EntriesReader(_config(request).store_dir).entries()
     valid = {entry.id for entry in in_force(found)}
-    return {"entries": [{**told(entry), "in_force": entry.id in valid} for entry in found]}
+    shown = [{**told(entry), "in_force": entry.id in valid} for entry in found[-newest:]]
+    return {"entries": shown, "of": len(found)}
 
 
 def correct(request: Request, body: Correction) -> Document:

@@ -222,9 +222,10 @@ class EntryShape(_Shape):
 
 
 class EntriesShape(_Shape):
-    """Every entry, oldest first; each says whether it is in force."""
+    """The newest entries, oldest first; each says whether it is in force; `of` is how many there are in all."""
 
     entries: list[EntryShape]
+    of: int
 
 
 class TokensShape(_Shape):

@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from analytics import api_period, api_writes
 from analytics.api import FORMS, SECURITY, make_app, serve
 from analytics.stream import Live
 from metering.store import StoreError
@@ -139,10 +140,29 @@ def test_every_listed_form_is_accepted(client: TestClient, form: str) -> None:
     assert client.get("/api/v1/balance", params={"period": form}).json()["period"]["label"] == form
 
 
-def test_a_curve_that_is_too_long_is_refused_with_advice(client: TestClient) -> None:
-    answer = client.get("/api/v1/energy", params={"period": "2020-01-01..2026-10-15"})
-    assert answer.status_code == 413
-    assert "400 days" in answer.json()["mend"]
+VIEWS = ["balance", "energy", "tree", "matching", "indicators", "orders"]
+MOST_POINTS = 100_000
+
+
+def test_every_view_of_a_period_is_tried() -> None:
+    app = make_app(Held())
+    asked = {path for path, item in app.openapi()["paths"].items() for word in item.get("get", {}).get("parameters", [])
+             if word["name"] == "period"}  # fmt: skip
+    assert asked == {f"/api/v1/{view}" for view in VIEWS}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_period_that_is_too_long_is_refused_with_advice(client: TestClient, view: str) -> None:
+    for period in ("2020-01-01..2026-10-15", "1971-01-01..2200-01-01", "2025-09-11..2026-10-16"):  # the last: 401 days
+        answer = client.get(f"/api/v1/{view}", params={"period": period})
+        assert (answer.status_code, "400 days" in answer.json()["mend"]) == (413, True), period
+
+
+def test_no_answer_holds_more_than_a_hundred_thousand_points(client: TestClient) -> None:
+    longest = client.get("/api/v1/energy", params={"period": "2025-09-12..2026-10-16"})
+    assert longest.status_code == 200
+    assert api_period.LONGEST_H * 4 == 38_400 < MOST_POINTS
+    assert api_writes.MOST_ENTRIES <= MOST_POINTS
 
 
 def test_an_unknown_standard_says_where_the_list_is(client: TestClient) -> None:
