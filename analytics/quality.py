@@ -85,8 +85,8 @@ def _open_item(site: Site, key: SeriesKey, body: Mapping[str, Any]) -> dict[str,
         "before": _reading(body["before"]), "after": _reading(body["after"]), "provisional": body["provisional"],
         "reason": {
             "zh": f"{zh}：请登记换表（终止与起始读数），或确认复位；在此之前两次读数之间的电量不计。",
-            "en": f"{en}: enter the exchange (final and start reading) or confirm the reset; until then the energy "
-            "between the two readings is not counted.",
+            "en": f"{en[:1].upper()}{en[1:]}: enter the exchange (final and start reading) or confirm the reset; until "
+            "then the energy between the two readings is not counted.",
         },
     }  # fmt: skip
 

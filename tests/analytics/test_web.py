@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from analytics.api import WEB
+from metering.alerting import CHANNELS
 from metering.quantity import QUANTITIES
 from metering.reading import GapReason, Quality
 from metering.site import Role
@@ -88,6 +89,7 @@ def families() -> list[str]:
         *(f"reading.{int(quality)}" for quality in Quality),
         *(f"method.{one}{tail}" for one in ("LB", "MB") for tail in ("", ".long")),
         *(f"gas.{one}" for one in ("co2_only", "co2e")),
+        *(f"channel.{one}" for one in CHANNELS),
     ]
 
 

@@ -252,6 +252,29 @@ def test_paper_is_light_and_has_no_buttons(show) -> None:
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.run("getComputedStyle(document.querySelector('.total .value')).color") == "rgb(20, 25, 31)"
     assert not page.run("document.querySelector('.switches').checkVisibility()")
+    assert not page.run("[...document.querySelectorAll('.button')].some((one) => one.checkVisibility())")
+
+
+# how many points of the first sheet are as dark as letters on white are
+DARK_LETTERS = """
+    const { data } = document.querySelector(".sheet").getContext("2d").getImageData(0, 0, 900, 300);
+    let found = 0;
+    for (let i = 0; i < data.length; i += 4)
+        found += data[i + 3] > 250 && data[i] < 110 && data[i + 1] < 120 && data[i + 2] < 130;
+    return found;
+"""
+
+
+def test_a_dark_page_is_printed_with_every_chart_whole_and_in_the_colours_of_paper(show) -> None:
+    page = show("?lang=en&theme=dark#balance", "document.querySelectorAll('.chart canvas').length > 2")
+    charts = page.run("document.querySelectorAll('.chart').length")
+    page.run("dispatchEvent(new Event('beforeprint'))")
+    sheets = page.run("[...document.querySelectorAll('.chart > .sheet')].map((one) => one.width)")
+    assert sheets == [int(688 / 0.75 * 2)] * charts
+    assert page.run(f"(() => {{ {DARK_LETTERS} }})()") > 20
+    page.run("dispatchEvent(new Event('afterprint'))")
+    assert page.run("document.querySelectorAll('.sheet').length") == 0
+    assert page.run("document.documentElement.dataset.theme") == "dark"
 
 
 ASKED = {
@@ -304,7 +327,9 @@ def test_alerts_tell_the_cause_and_who_has_seen_them(show) -> None:
     assert "2 devices behind one cause" in text
     assert "seen by Li" in text
     page.run("document.querySelector('.alert .name').click()")
-    assert "m_reflow_1" in page.run("document.querySelector('#explanation').innerText")
+    told = page.run("document.querySelector('#explanation').innerText")
+    assert "SMT workshop, Reflow oven 1" in told
+    assert "m_reflow_1" not in told
 
 
 def test_without_alerts_the_page_says_how_to_have_them(show) -> None:

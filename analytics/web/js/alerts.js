@@ -97,7 +97,7 @@ function explainAlert(one, now) {
 }
 
 function receivers({ receivers: posts }) {
-  const row = ({ id, channel, waiting, last_sent_ms: last, failing }) => h("tr", null, h("td", null, h("b", null, id), h("div", { class: "small" }, channel)),
+  const row = ({ id, channel, waiting, last_sent_ms: last, failing }) => h("tr", null, h("td", null, h("b", null, id), h("div", { class: "small" }, pick("channel", channel))),
     h("td", null, failing ? h("span", { class: "word" }, t("alerts.failing")) : t("alerts.reached"), failing && h("div", { class: "small" }, failing)),
     h("td", { class: "num" }, three(waiting)), h("td", { class: "num wide" }, momentOf(last)));
   const head = [["alerts.receiver"], ["alerts.state"], ["alerts.waiting", "num"], ["alerts.last", "num wide"]].map(([word, kind]) => h("th", { scope: "col", class: kind ?? "" }, t(word)));
@@ -105,7 +105,7 @@ function receivers({ receivers: posts }) {
 }
 
 function rules({ rules: list }) {
-  const row = (rule) => h("tr", null, h("td", null, named(rule.name, rule.id), h("div", { class: "small faint" }, named(rule.about) || rule.id)),
+  const row = (rule) => h("tr", null, h("td", { title: rule.id }, named(rule.name, rule.id), named(rule.about) && h("div", { class: "small faint" }, named(rule.about))),
     h("td", null, pick("severity", rule.severity)), h("td", { class: "num" }, rule.firing > 0 ? h("b", null, t("alerts.n_firing", { n: rule.firing })) : rule.pending > 0 ? t("alerts.n_pending", { n: rule.pending }) : t("alerts.quiet")));
   return h("table", { class: "listing" }, h("tbody", null, [...list].sort((a, b) => b.firing - a.firing || b.pending - a.pending).map(row)));
 }

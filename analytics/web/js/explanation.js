@@ -13,7 +13,7 @@ function open(title, ...content) {
   if (!dialog().open) dialog().showModal();
 }
 
-export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "" && value?.length !== 0).map(([word, value]) => [h("dt", null, word), h("dd", null, value)]));
+export const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== "" && value?.length !== 0).map(([word, value]) => [h("dt", null, word), h("dd", null, value)]));
 
 // One word for how well a factor or threshold is known; the weak ones look weak.
 export const status = (name) => name && h("span", { class: "tag", "data-weak": ["assumed", "memory", "none"].includes(name), title: t(`status.${name}.long`) }, t(`status.${name}`));
@@ -63,7 +63,7 @@ export function explainNode(id, page) {
   if (!node) return;
   open(named(node.name, id), page.live.trends.has(id) && h("div", { class: `c-${carrierOf(node.role, point)}` }, trend(page.live.trends.get(id))),
     readings(page.live.points[id] ?? {}, page.live.now()),
-    facts([[t("explain.point"), id], [t("explain.role"), t(`role.${node.role}`)], [t("explain.parent"), point?.parent], [t("explain.area"), point?.area], [t("explain.end_use"), point?.end_use]]));
+    facts([[t("explain.point"), id], [t("explain.role"), t(`role.${node.role}`)], [t("explain.parent"), point?.parent && named(page.points.get(point.parent)?.name, point.parent)], [t("explain.area"), point?.area], [t("explain.end_use"), point?.end_use]]));
 }
 
 function trend(samples) {

@@ -9,7 +9,7 @@ export function keepZone(name) {
   zone = name;
 }
 
-const LADDER = { kWh: [[1e8, "GWh", 1e6], [1e5, "MWh", 1e3]], kW: [[1e5, "MW", 1e3]], kg: [[0, "t", 1e3]] };
+const LADDER = { kWh: [[1e8, "GWh", 1e6], [1e4, "MWh", 1e3]], kW: [[1e5, "MW", 1e3]], kg: [[0, "t", 1e3]] };
 const formats = new Map();
 
 function format(kind, options) {

@@ -136,9 +136,11 @@ function ribbonOf(node, old) {
 export function draw(place, { flow, points, readings, now, offline }) {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const width = place.clientWidth;
-  if (!flow || width === 0) return;
+  if (!flow || width === 0 || matchMedia("print").matches) return;
   const made = layout(groupsOf(flow, points, readings), width, place.clientHeight, rem);
   place.style.minHeight = `${made.height}px`;
+  place.style.setProperty("--drawn-width", width); // for paper
+  place.style.setProperty("--drawn-height", Math.max(made.height, place.clientHeight));
   const drawing = s("svg", { role: "group", "aria-label": t("flow.title") });
   for (const { bus, nodes } of made.sections) {
     drawing.append(...nodes.map((node) => ribbonOf(node, offline || node.stale)));
