@@ -104,6 +104,14 @@ def test_what_is_never_run_is_known() -> None:
     assert why <= {"needs an InfluxDB 2", "needs root and systemd", "needs Docker"}
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))}
+    code = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    known = set(re.findall(r"def (test_\w+)\(", code))
+    assert len(named) > 30
+    assert named - known == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_every_file_a_page_links_to_exists(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
