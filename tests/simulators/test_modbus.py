@@ -45,7 +45,7 @@ async def served(plant_file: PlantFile, plant: Plant, tmp_path: Path) -> AsyncIt
 
 @pytest.fixture
 async def client(served: tuple[int, Path]) -> AsyncIterator[AsyncModbusTcpClient]:
-    async with AsyncModbusTcpClient("127.0.0.1", port=served[0], timeout=3, retries=0) as client:
+    async with AsyncModbusTcpClient("127.0.0.1", port=served[0], timeout=30, retries=0) as client:
         yield client
 
 
@@ -106,7 +106,7 @@ async def test_the_nameplate_can_be_read(client, plant_file: PlantFile) -> None:
 
 async def test_two_readers_at_once_each_get_their_own(served) -> None:
     async def read(address: int) -> list[list[int]]:
-        async with AsyncModbusTcpClient("127.0.0.1", port=served[0], timeout=3, retries=0) as one:
+        async with AsyncModbusTcpClient("127.0.0.1", port=served[0], timeout=30, retries=0) as one:
             return [(await one.read_input_registers(address, count=2, device_id=1)).registers for _ in range(20)]
 
     frequency, volts = await asyncio.gather(read(70), read(0))

@@ -71,7 +71,7 @@ async def test_what_is_published_is_logged_first_and_arrives(
     listener.connect_async("127.0.0.1", port)
     listener.loop_start()
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while len(heard) < 12:
                 await asyncio.sleep(0.05)
     finally:
