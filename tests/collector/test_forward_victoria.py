@@ -40,7 +40,7 @@ def victoria(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def got(url: str, path: str) -> bytes:

@@ -40,7 +40,10 @@ def wait_for_a_first_commit(store):
 
 
 def test_two_readers_see_whole_growing_views_while_a_writer_runs(tmp_path, run):
-    readers = [run(READER, tmp_path) for _ in range(2)]
+    looking = READER.replace("views + 1\n", "views + 1\n    if views == 2:\n        print('looking', flush=True)\n")
+    readers = [run(looking, tmp_path) for _ in range(2)]
+    for reader in readers:
+        assert reader.stdout.readline() == "looking\n"  # a slow computer may have the writer at its end before
     writer = run(WRITER, tmp_path)
     last = acknowledged(writer, 300)
     for reader in readers:
