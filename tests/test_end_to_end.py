@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,9 +21,10 @@ from metering.reading import MICRO, SeriesKey
 from metering.store.readings import ReadingsWriter
 from metering.store.readings_reader import ReadingsReader
 from tests.harness.fakeflux import FakeFlux
-from tests.zcf.small import EXAMPLE, demo, environment, last_line, make_small, run_demo
+from tests.zcf.small import EXAMPLE, demo, ended, environment, make_small, reasons_of, run_demo
 
 pytestmark = pytest.mark.long
+LATER_S = 30  # faults come so much later: a slow computer takes its time until the first poll
 
 
 def test_the_example_in_full(tmp_path: Path):
@@ -31,16 +35,18 @@ def test_the_example_in_full(tmp_path: Path):
     assert found["energy"]["live"]["counters"] == found["energy"]["history"]["counters"] == found["counters"]
     assert found["energy"]["open_items"] == 0
     assert found["carbon"]["relative_error"] < 1e-12
-    assert found["ticks"]["due"] == found["ticks"]["read"] > 2_000
-    assert found["ticks"]["gap"] == 0
+    assert found["ticks"]["due"] == found["ticks"]["read"] + found["ticks"]["gap"] > 2_000
+    assert reasons_of(found) == set()
     assert found["messages"]["sent"] == found["messages"]["stored"] > 50
     assert found["page"]["status"] == 200
 
 
 def test_the_example_with_everything_going_wrong(tmp_path: Path):
-    found = run_demo(
-        tmp_path / "demo", "--days", 2, "--for", 60, "--faults", EXAMPLE / "faults.yaml", seconds=600
-    )  # fmt: skip
+    text = (EXAMPLE / "faults.yaml").read_text(encoding="utf-8")
+    later = re.sub(r"\bfrom: (\d+)s", lambda found: f"from: {int(found[1]) + LATER_S}s", text)
+    (tmp_path / "faults.yaml").write_text(later, encoding="utf-8")
+    words = ("--days", 2, "--for", 60 + LATER_S, "--faults", tmp_path / "faults.yaml")
+    found = run_demo(tmp_path / "demo", *words, seconds=900)
     assert found["faults"] == []
     assert found["energy"]["max_error_steps"] == 0
     assert found["energy"]["open_items"] >= 3  # a reset and two swaps that nobody declared
@@ -53,7 +59,9 @@ def test_a_wrong_ct_and_a_reversed_meter_of_the_plant_are_both_named(tmp_path: P
     found = run_demo(folder, "--days", 3, "--for", 20, "--faults", EXAMPLE / "wrong-meters.yaml", seconds=600)
     assert found["faults"] == []
     assert (found["energy"]["max_error_steps"], found["energy"]["open_items"]) == (0, 0)  # nothing looks odd by itself
-    words = [sys.executable, "-P", "-m", "zcf", "balance", str(folder / "site.yaml"), "--period", "year", "--json"]
+    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    span = f"{today - timedelta(days=3)}..{today}"  # not the year: it may have begun a moment ago
+    words = [sys.executable, "-P", "-m", "zcf", "balance", str(folder / "site.yaml"), "--period", span, "--json"]
     told = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=300, check=True)
     suspects = {one["point"]: one["fault"] for one in json.loads(told.stdout)["suspects"]}
     assert suspects == {"wave_soldering": "factor", "compressor_2": "reversed"}
@@ -79,10 +87,10 @@ def wait_for(condition: Callable[[], Any], seconds: float) -> Any:
         time.sleep(0.2)
 
 
-def committed(folder: Path) -> set[tuple[int, int, bytes]]:
+def committed(folder: Path, where: str = "lane<>3") -> set[tuple[int, int, bytes]]:
     """Every live reading that is durable now."""
     db = sqlite3.connect(f"file:{folder}/store/readings/readings.db?mode=ro", uri=True)
-    rows = set(db.execute("SELECT grp, time_ms, words FROM poll WHERE lane<>3"))
+    rows = set(db.execute(f"SELECT grp, time_ms, words FROM poll WHERE {where}"))
     db.close()
     return rows
 
@@ -90,14 +98,18 @@ def committed(folder: Path) -> set[tuple[int, int, bytes]]:
 @pytest.mark.parametrize("name", ["simulate", "collect", "serve"])
 def test_a_child_killed_by_force_comes_back_and_nothing_is_lost(tmp_path: Path, name: str):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 35) as process:
-        wait_for(lambda: len(committed(folder)) > 20, 60)
+    with demo(folder, "--days", 1) as process:
+        wait_for(lambda: len(committed(folder)) > 20, 200)
         before = committed(folder)
         first = child_of(process, name)
         os.kill(first, signal.SIGKILL)
-        second = wait_for(lambda: (pid := child_of(process, name)) != first and pid, 30)
+        second = wait_for(lambda: (pid := child_of(process, name)) != first and pid, 100)
         assert second != first
-        found = last_line(process, 200)
+        back_ms = time.time() * 1000
+        wait_for(lambda: sum(time_ms > back_ms for _, time_ms, _ in committed(folder)) > 20, 200)
+        wait_for(lambda: any(time_ms > back_ms for _, time_ms, _ in committed(folder, "lane=2")), 200)  # the broker too
+        wait_for(lambda: live((json.loads((folder / "demo.json").read_text()))["page_port"]), 200)
+        found = ended(process)
     assert [(death["child"], death["code"]) for death in found["deaths"]] == [(name, -signal.SIGKILL)]
     assert before <= committed(folder)
     assert found["faults"] == []
@@ -109,7 +121,7 @@ def test_a_child_killed_by_force_comes_back_and_nothing_is_lost(tmp_path: Path, 
         "simulate": {"connect", "line_down", "timeout", "overrun"},
         "serve": set(),
     }[name]
-    reasons = set(found["ticks"]["reasons"])
+    reasons = reasons_of(found)
     assert reasons <= expected
     assert bool(reasons) == bool(expected)
 
@@ -117,18 +129,18 @@ def test_a_child_killed_by_force_comes_back_and_nothing_is_lost(tmp_path: Path, 
 def test_a_killed_demo_takes_its_children_with_it_and_goes_on_later(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
     with demo(folder, "--days", 1) as process:
-        wait_for(lambda: len(committed(folder)) > 20, 60)
-        wait_for(lambda: child_of(process, "serve"), 30)
+        wait_for(lambda: len(committed(folder)) > 20, 200)
+        wait_for(lambda: child_of(process, "serve"), 100)
         children = [child_of(process, name) for name in ("simulate", "collect", "serve")]
         before = committed(folder)
         process.kill()
         process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in children), 15)
+    wait_for(lambda: not any(alive(pid) for pid in children), 60)
     found = run_demo(folder, "--days", 1, "--for", 20)
     assert found["faults"] == []
     assert before <= committed(folder)
     assert found["energy"]["max_error_steps"] == 0
-    assert set(found["ticks"]["reasons"]) & {"collector_down_clean", "collector_down_unclean"}
+    assert reasons_of(found) & {"collector_down_clean", "collector_down_unclean"}
 
 
 def alive(pid: int) -> bool:
@@ -138,22 +150,23 @@ def alive(pid: int) -> bool:
 
 def test_the_pages_numbers_move_and_are_fresh(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 28) as process:
-        port = wait_for(lambda: json.loads((folder / "demo.json").read_text())["page_port"], 60)
-        grid = []
-        wait_for(lambda: live(port), 60)
-        for _ in range(6):
-            shown = live(port)
-            value = shown["points"]["grid"]["active_power"]
-            grid.append(value["time_ms"])
-            time.sleep(1.5)
-        assert len(set(grid)) >= 4
-        found = last_line(process, 200)
+    with demo(folder, "--days", 1) as process:
+        port = wait_for(lambda: json.loads((folder / "demo.json").read_text())["page_port"], 200)
+        grid: set[int] = set()
+        wait_for(lambda: grid.add(shown(port)) or len(grid) >= 4, 200)
+        newest = shown(port)
+        assert time.time() * 1000 - newest < 60_000
+        found = ended(process)
     assert found["faults"] == []
 
 
+def shown(port: int) -> int:
+    """When the value that the page shows for the grid was measured [ms UTC]."""
+    return int(live(port)["points"]["grid"]["active_power"]["time_ms"])
+
+
 def live(port: int) -> dict[str, Any]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/live", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/live", timeout=60) as answer:
         return json.load(answer)
 
 
@@ -171,12 +184,14 @@ def test_a_database_that_goes_away_for_a_while_has_every_row_afterwards(
     folder = make_small(tmp_path / "demo", days=1)
     site = folder / "site.yaml"
     site.write_text(site.read_text() + f"\nforward: {{url: '{flux.url}', org: {flux.org}}}\n")
-    with demo(folder, "--days", 1, "--for", 75) as process:
-        wait_for(lambda: len(committed(folder)) > 20 and flux.rows(), 90)
+    with demo(folder, "--days", 1) as process:
+        wait_for(lambda: len(committed(folder)) > 20 and flux.rows(), 200)
         flux.stop()
+        before = len(flux.applied)
         time.sleep(60)
         flux.start()
-        found = last_line(process, 300)
+        wait_for(lambda: len(flux.applied) > before, 200)
+        found = ended(process)
     assert found["faults"] == []
     finish_delivery(folder)
     assert sent(flux) == stored(folder)
@@ -189,7 +204,7 @@ def finish_delivery(folder: Path) -> None:
     last = reader.last_seq()
     process = subprocess.Popen(words, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: covers(delivered(folder), last), 60)
+        wait_for(lambda: covers(delivered(folder), last), 300)
     finally:
         process.terminate()
         process.wait()
@@ -236,14 +251,14 @@ def stored(folder: Path) -> dict[tuple[SeriesKey, int], float]:
 
 def test_a_second_collector_is_refused_while_the_first_one_runs(tmp_path: Path):
     folder = make_small(tmp_path / "demo", days=1)
-    with demo(folder, "--days", 1, "--for", 15) as process:
-        wait_for(lambda: len(committed(folder)) > 5, 60)
+    with demo(folder, "--days", 1) as process:
+        wait_for(lambda: len(committed(folder)) > 5, 200)
         first = child_of(process, "collect")
         words = [sys.executable, "-P", "-m", "zcf", "collect", str(folder / "site.yaml")]
-        told = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        told = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=300, check=False)
         assert told.returncode == 1
         assert f"zcf collect site.yaml (pid {first})" in told.stderr
-        assert last_line(process, 200)["faults"] == []
+        assert ended(process)["faults"] == []
 
 
 def test_a_store_somebody_writes_is_not_given_a_past(tmp_path: Path):
@@ -251,7 +266,7 @@ def test_a_store_somebody_writes_is_not_given_a_past(tmp_path: Path):
     writer = ReadingsWriter(folder / "store", "somebody")
     try:
         with demo(folder, "--days", 1, "--for", 10) as process:
-            _, complained = process.communicate(timeout=60)
+            _, complained = process.communicate(timeout=300)
     finally:
         writer.close()
     assert process.returncode == 1

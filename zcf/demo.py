@@ -164,5 +164,5 @@ def outages(supervisor: Supervisor) -> list[tuple[int, int]]:
     spans = []
     for death in plant.deaths:
         back = [ms for ms in plant.ready_ms if ms > death["at_ms"]]
-        spans.append((death["at_ms"] - 2_000, min(back, default=now_ms())))
+        spans.append((death["alive_ms"] - 2_000, min(back, default=now_ms())))
     return spans

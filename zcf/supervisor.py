@@ -60,6 +60,7 @@ class Child:
     started: float = 0.0
     due: float = 0.0  # when to start it again, monotonic
     failures: int = 0
+    alive_ms: int = 0  # when it was last seen alive [ms UTC]
     retired: bool = False  # told to stop: not to be started again
     deaths: list[dict[str, Any]] = field(default_factory=list)
     ready_ms: list[int] = field(default_factory=list)  # each time it said so [ms UTC]
@@ -122,7 +123,8 @@ class Child:
         now = time.monotonic()
         self.failures = 1 if now - self.started > STEADY_S else self.failures + 1
         self.due = now + min(BACK_OFF_S[0] * 2 ** (self.failures - 1), BACK_OFF_S[1])
-        self.deaths.append({"child": self.name, "pid": self.pid, "code": code, "at_ms": now_ms()})
+        found = {"child": self.name, "pid": self.pid, "code": code, "at_ms": now_ms()}
+        self.deaths.append(found | {"alive_ms": self.alive_ms or found["at_ms"]})  # it died somewhere between the two
         self.stdout.close()
         self.process = None
 
@@ -225,7 +227,10 @@ class Supervisor:
             time.sleep(min(timeout_s, 0.05))  # an output that has ended stays readable
 
     def _mend(self, child: Child) -> None:
-        if child.process is not None and (code := child.process.poll()) is not None:
+        code = child.process.poll() if child.process is not None else None
+        if code is None and child.process is not None:
+            child.alive_ms = now_ms()
+        if code is not None:
             child.bury(code)
             if code == os.EX_CONFIG:
                 raise ChildError(f"zcf {child.name} refuses its files:\n{child.last_words()}", code)

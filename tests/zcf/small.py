@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from simulators.prepare import with_start
+from tests.harness.ports import free_port
+from tests.zcf.fairness import Watch, excuse
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "deploy" / "example"
@@ -63,26 +67,42 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def demo(folder: Path, *words: object) -> Iterator["subprocess.Popen[str]"]:
-    """`zcf demo` as a process; it is ended with the block."""
+    """`zcf demo` as a process, on ports that nobody else wants; it is ended with the block."""
+    if not (state := folder / "demo.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        state.write_text(json.dumps({"page_port": free_port()}), encoding="utf-8")
     command = [sys.executable, "-P", "-m", "zcf", "demo", "--dir", str(folder), "--json", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    watch = Watch(process.pid)
+    process.__dict__.update(folder=folder, held_up=watch.spans)
     try:
         yield process
     finally:
+        watch.close()
         if process.poll() is None:
             process.terminate()
         process.communicate()
 
 
 def last_line(process: "subprocess.Popen[str]", seconds: float) -> dict[str, Any]:
-    """What a demo that ended by itself printed last."""
+    """What a demo that ended printed last, judged by what this computer did to it meanwhile."""
     said, complained = process.communicate(timeout=seconds)
     assert said, complained
-    found: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return found
+    return excuse(json.loads(said.splitlines()[-1]), process.__dict__["folder"], process.__dict__["held_up"])
 
 
-def run_demo(folder: Path, *words: object, seconds: float = 300) -> dict[str, Any]:
+def ended(process: "subprocess.Popen[str]", seconds: float = 300) -> dict[str, Any]:
+    """The last line of a demo that is told to end now, as by Ctrl-C."""
+    process.send_signal(signal.SIGINT)
+    return last_line(process, seconds)
+
+
+def reasons_of(found: dict[str, Any]) -> set[str]:
+    """Why polls are missing, but for those that this computer held up."""
+    return set(Counter(found["ticks"]["reasons"]) - Counter(found["excused"]))
+
+
+def run_demo(folder: Path, *words: object, seconds: float = 600) -> dict[str, Any]:
     """A demo from start to end."""
     with demo(folder, *words) as process:
         return last_line(process, seconds)

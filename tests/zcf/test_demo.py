@@ -3,12 +3,20 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from metering.store.readings_reader import ReadingsReader
-from tests.zcf.small import environment, make_small, run_demo
+from tests.zcf.small import environment, make_small, reasons_of, run_demo
+
+
+def month_is_young() -> bool:
+    """In the first quarter-hours of a month at the site, nothing of it is settled yet."""
+    now = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai"))
+    return now - now.replace(day=1, hour=0, minute=0) < timedelta(minutes=45)
 
 
 @pytest.mark.long
@@ -20,7 +28,7 @@ def test_history_then_live_then_judged_then_again(tmp_path: Path):
     assert first["energy"]["max_error_steps"] == 0
     assert first["energy"]["live"]["counters"] > 0
     assert first["energy"]["history"]["counters"] > 0
-    assert first["carbon"]["lines"] > 0
+    assert first["carbon"]["lines"] > 0 or month_is_young()
     assert first["carbon"]["relative_error"] < 1e-12
     assert first["ticks"]["due"] == first["ticks"]["read"] + first["ticks"]["gap"] > 0
     assert first["messages"]["sent"] == first["messages"]["stored"] > 0
@@ -30,7 +38,7 @@ def test_history_then_live_then_judged_then_again(tmp_path: Path):
     second = run_demo(folder, "--days", 1, "--for", 8)
     assert second["faults"] == []
     assert second["energy"]["max_error_steps"] == 0
-    assert set(second["ticks"]["reasons"]) >= {"collector_down_clean"}
+    assert reasons_of(second) >= {"collector_down_clean"}
     assert second["energy"]["readings"]["polls"] > first["energy"]["readings"]["polls"]
     ports = json.loads((folder / "demo.json").read_text())["ports"]
     assert all(f"port: {port}" in (folder / "site.yaml").read_text() for port in ports.values())
@@ -46,7 +54,7 @@ def test_two_demos_do_not_share_a_folder(tmp_path: Path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         told = subprocess.run(
             [sys.executable, "-P", "-m", "zcf", "demo", "--dir", str(folder)], env=environment(), capture_output=True,
-            text=True, timeout=60, check=False,
+            text=True, timeout=300, check=False,
         )  # fmt: skip
     assert told.returncode == 1
     assert "another demo runs in" in told.stderr

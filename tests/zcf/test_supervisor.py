@@ -51,6 +51,7 @@ def test_a_killed_child_starts_again_after_a_pause(site: Path):
         assert child.ready["url"].startswith("http://127.0.0.1:")
         [death] = one.deaths
         assert (death["child"], death["pid"], death["code"]) == ("serve", first, -signal.SIGKILL)
+        assert 0 < death["alive_ms"] <= death["at_ms"]
         assert child.ready_ms[1] - death["at_ms"] >= BACK_OFF_S[0] * 1000
         second = child.pid
     wait_until(lambda: not alive(second))
