@@ -100,6 +100,7 @@ def test_a_child_killed_by_force_comes_back_and_nothing_is_lost(tmp_path: Path, 
     folder = make_small(tmp_path / "demo", days=1)
     with demo(folder, "--days", 1) as process:
         wait_for(lambda: len(committed(folder)) > 20, 200)
+        wait_for(lambda: live((json.loads((folder / "demo.json").read_text()))["page_port"]), 200)  # all three are up
         before = committed(folder)
         first = child_of(process, name)
         os.kill(first, signal.SIGKILL)

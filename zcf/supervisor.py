@@ -221,6 +221,7 @@ class Supervisor:
             for child in self.children:
                 if child.process is not None:
                     selector.register(child.stdout, selectors.EVENT_READ, child)
+                    child.alive_ms = now_ms() if child.process.poll() is None else child.alive_ms
             heard = selector.select(timeout_s)
             silent = [key.data for key, _ in heard if not key.data.listen()]
         if silent and len(silent) == len(heard):
@@ -228,8 +229,6 @@ class Supervisor:
 
     def _mend(self, child: Child) -> None:
         code = child.process.poll() if child.process is not None else None
-        if code is None and child.process is not None:
-            child.alive_ms = now_ms()
         if code is not None:
             child.bury(code)
             if code == os.EX_CONFIG:
