@@ -99,7 +99,7 @@ def test_n6_a_dead_address_is_followed_by_the_next_and_a_new_one_is_found(resolv
 
 def test_a_name_that_nobody_knows_is_told_in_the_systems_words(resolver: Resolver, rig: Rig) -> None:
     resolver.addresses = None
-    answer = sink_by_name(rig).send(LINE)
+    answer = sink_by_name(rig, 20_000).send(LINE)
     assert answer.status == 0
     assert "Temporary failure in name resolution" in answer.detail
 
