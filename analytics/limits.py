@@ -157,11 +157,14 @@ class Limits:
         return told if told <= Fraction(rated) * HEADROOM * (after_ms - before_ms) * MICRO / 3_600_000 else None
 
     def most(self, before_ms: int, after_ms: int, value: int) -> int | None:
-        """The most the register can rise between two instants [micro]; None where nothing bounds it."""
+        """The most the register can rise between two instants [micro]; None where nothing bounds it.
+
+        Readings closer together than their cadence may be messages that were held up: each tells of a whole cadence.
+        """
         rated, step = self.rated_kw(after_ms), self.slack(after_ms, value)
         by_rating = None
         if rated is not None:
-            hours = Fraction(after_ms - before_ms, 3_600_000)
+            hours = Fraction(max(after_ms - before_ms, self._cadence_ms(after_ms)), 3_600_000)
             by_rating = int(Fraction(rated) * HEADROOM * hours * MICRO) + 2 * step + 1
         if not self._is_long(before_ms, after_ms):
             return by_rating  # in everyday pairs a wrong power scale must not refute the counter
@@ -196,6 +199,10 @@ class Limits:
             most = min(most, self.by_power(told, slack))
         least = self.least(before_ms, after_ms, modulus)
         return [n for n in range(first, first + 3) if least <= rise + n * modulus <= most][:2]
+
+    def _cadence_ms(self, time_ms: int) -> int:
+        info = self.info(time_ms)
+        return 0 if info is None else info.cadence_ms
 
     def _is_long(self, before_ms: int, after_ms: int) -> bool:
         info = self.info(after_ms)

@@ -89,6 +89,28 @@ def test_another_register_is_never_booked(load: list[int], first: int, at: int, 
     assert told == (true[at - 1] - true[0]) + (true[-1] - true[at])
 
 
+@given(LOADS, FIRST, st.data())
+@settings(max_examples=60, deadline=None)
+def test_messages_that_were_held_up_and_came_together_cost_no_energy(load: list[int], first: int, data: st.DataObject):
+    true, times = register(load, first), np.arange(len(load) + 1) * MINUTE
+    start = data.draw(st.integers(0, len(true) - 2))
+    end = data.draw(st.integers(start + 1, len(true) - 1))
+    times[start:end] = times[end] - np.arange(end - start, 0, -1) * data.draw(st.sampled_from([1, 20, 900]))
+    found = settle(columns(times, true), [info()])
+    assert found.open_items == ()
+    assert int(found.intervals.energy.sum() + found.tail.energy.sum()) == true[-1] - true[0]
+
+
+@given(LOADS, FIRST, st.integers(20, 39), st.integers(150_000, 10**8))  # more than flows in all the time
+@settings(max_examples=30, deadline=None)
+def test_another_register_among_them_is_open(load: list[int], first: int, at: int, steps: int):
+    true, times = register(load, first), np.arange(len(load) + 1) * MINUTE
+    times[10:40] = times[40] - np.arange(30, 0, -1) * 20
+    moved = steps * STEP - (true[at] - true[at - 1])
+    found = segments(columns(times, np.concatenate((true[:at], true[at:] + moved))), [info()])
+    assert [(i.before_micro, i.after_micro) for i in found.open_items] == [(true[at - 1], true[at] + moved)]
+
+
 def test_a_fall_is_provisional_until_enough_readings_followed():
     for followed in (1, LOOK_AHEAD, LOOK_AHEAD + 1):
         values = np.concatenate((np.arange(9) + 10**6, np.arange(followed))) * STEP * 100
