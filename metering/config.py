@@ -4,9 +4,10 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -92,16 +93,18 @@ class Document:
 
 def read(path: Path) -> Document:
     """Parse one YAML 1.2 file: no duplicate keys, aliases, anchors or tags, at most 1 MB; ConfigError otherwise."""
-    text = _text(path)
+    return _document(path, _text(path))
+
+
+def _document(path: Path, text: str) -> Document:
     parsed = YAML(typ="rt")
     parsed.Parser = _StrictParser
     try:
         data = parsed.load(text)
-    except (YAMLError, _RefusedError) as error:
-        if refused := list(islice(_refused(path, text), MAX_REFUSED)):
-            raise ConfigError(refused) from None
+    except YAMLError as error:
         mend = "remove one of the two" if isinstance(error, DuplicateKeyError) else ""
-        raise ConfigError([_marked(path, error, mend)]) from None
+        refused = list(islice(_refused(path, text), MAX_REFUSED))
+        raise ConfigError(refused or [_marked(path, error, mend)]) from None
     if not isinstance(data, Mapping):
         raise ConfigError([Fault(str(path), 1, "the file must hold a mapping (key: value)", "")])
     lines: dict[Path_, int] = {}
@@ -127,7 +130,7 @@ def _text(path: Path) -> str:
         raise ConfigError([Fault(str(path), 1, f"not UTF-8 at byte {error.start}", "save the file as UTF-8")]) from None
 
 
-class _RefusedError(Exception):
+class _RefusedError(YAMLError):
     """The file holds what it may not."""
 
 
@@ -153,8 +156,7 @@ def _refused(path: Path, text: str) -> Iterable[Fault]:
     depth = 0
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
-            depth += _deeper(event)
-            line = event.start_mark.line + 1 if event.start_mark else 1
+            depth, line = depth + _deeper(event), event.start_mark.line + 1 if event.start_mark else 1
             if depth > MAX_DEPTH:
                 yield Fault(str(path), line, f"nested deeper than {MAX_DEPTH}", "close what was opened")
                 return
@@ -181,12 +183,11 @@ def _problem(event: Event) -> tuple[str, str] | None:
     return None
 
 
-def _marked(path: Path, error: Exception, mend: str) -> Fault:
-    if isinstance(error, MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        problem = (error.problem or error.context or "not YAML").splitlines()[0]
-        return Fault(str(path), mark.line + 1 if mark else 1, problem, mend)
-    return Fault(str(path), 1, str(error).splitlines()[0], mend)
+def _marked(path: Path, error: YAMLError, mend: str) -> Fault:
+    if not isinstance(error, MarkedYAMLError):
+        return Fault(str(path), 1, str(error).splitlines()[0], mend)
+    mark, problem = error.problem_mark or error.context_mark, error.problem or error.context or "not YAML"
+    return Fault(str(path), mark.line + 1 if mark else 1, problem.splitlines()[0], mend)
 
 
 def _plain(node: Any, path: Path_, lines: dict[Path_, int], faults: list[Fault]) -> Any:
@@ -291,4 +292,9 @@ def _names(model: Any) -> Iterator[str]:
 
 def load(path: Path, model: type[M]) -> M:
     """Read and validate one YAML file; ConfigError (every fault, file:line) otherwise."""
-    return validate(read(path), model)
+    return cast("M", _model(path, _text(path), model))
+
+
+@lru_cache(maxsize=64)  # a site's devices share their profiles, and frozen models may be shared
+def _model(path: Path, text: str, model: type[BaseModel]) -> BaseModel:
+    return validate(_document(path, text), model)
