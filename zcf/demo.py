@@ -25,6 +25,7 @@ from zcf.judge import Findings, judge
 from zcf.supervisor import ROOT, ChildError, Supervisor, now_ms
 
 SETTLE_S = 60.0
+BACKLOG_S = 1800.0  # a year of history, on a small computer
 SMALL_LOG = 64_000_000  # an interactive demo is judged at its end when its logs are no larger [bytes]
 BALANCES = ("month", "today")
 
@@ -108,6 +109,7 @@ class Demo:
         last = reader.last_seq()
         supervisor.stopping = False  # a first Ctrl-C ends the run, a second one this
         supervisor.watch(SETTLE_S, lambda: int((results.mark("settled") or {}).get("readings", 0)) >= last)
+        supervisor.watch(BACKLOG_S, lambda: is_whole(results))
         page = {"url": url, "status": page_status(url)}
         return {"ran_s": round(ran_s, 1), "page": page, "balances": [self._balance(period) for period in BALANCES]}
 
@@ -145,6 +147,11 @@ class Demo:
         self.say(f"carbon: {findings.carbon.lines} lines off by {findings.carbon.relative_error:.1e} at most")
         for fault in findings.faults():
             self.say(f"[red]judge: {fault}[/]")
+
+
+def is_whole(results: ResultsReader) -> bool:
+    """Whether nothing of what was read is left to settle."""
+    return not (results.mark("settled") or {}).get("backlog")
 
 
 def page_status(url: str) -> int:

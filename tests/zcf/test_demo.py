@@ -10,13 +10,24 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from metering.store.readings_reader import ReadingsReader
+from metering.store.results import ResultsReader, ResultsWriter
 from tests.zcf.small import environment, make_small, reasons_of, run_demo
+from zcf.demo import is_whole
 
 
 def month_is_young() -> bool:
     """In the first quarter-hours of a month at the site, nothing of it is settled yet."""
     now = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai"))
     return now - now.replace(day=1, hour=0, minute=0) < timedelta(minutes=45)
+
+
+def test_a_long_past_is_judged_when_all_of_it_is_settled(tmp_path: Path):
+    writer, reader = ResultsWriter(tmp_path, "test"), ResultsReader(tmp_path)
+    writer.write({}, 0, {}, {"settled": {"readings": 9, "backlog": [{"a|b": [0, 1]}]}})
+    assert not is_whole(reader)
+    writer.write({}, 0, {}, {"settled": {"readings": 9, "backlog": []}})
+    assert is_whole(reader)
+    writer.close()
 
 
 @pytest.mark.long
