@@ -47,14 +47,19 @@ def compare(
             used, why[name] = run_peer(name, program, ports, values, seconds)
             if not why[name]:
                 found[name] = _figures(used, devices * values)
-    for against, key in ((US, "cpu_ratio_to_ours"), (FORWARDING, "cpu_ratio_to_ours_forwarding")):
-        ours = found[against]["cpu_s_per_million_values"] if against in found else None
-        for row in found.values():
-            row[key] = round(row["cpu_s_per_million_values"] / ours, 2) if ours else None
+    _set_beside_ours(found)
     return {
         "devices": devices, "values_per_device": values, "seconds": seconds, "contestants": found,
         "not_measured": {name: reason for name, reason in why.items() if reason} | not_measured(peers),
     }  # fmt: skip
+
+
+def _set_beside_ours(found: Mapping[str, dict[str, Any]]) -> None:
+    """Each contestant's processor time over ours, without forwarding and with it; None where ours was not measured."""
+    for against, key in ((US, "cpu_ratio_to_ours"), (FORWARDING, "cpu_ratio_to_ours_forwarding")):
+        ours = found[against]["cpu_s_per_million_values"] if against in found else None
+        for row in found.values():
+            row[key] = round(row["cpu_s_per_million_values"] / ours, 2) if ours else None
 
 
 def not_measured(given: Container[str] = ()) -> dict[str, str]:
