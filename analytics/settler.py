@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.corrected import Register, amounts_corrected, corrected, flagged
 from analytics.corrections import (
@@ -20,7 +19,7 @@ from analytics.corrections import (
 )
 from analytics.doubt import POWER, Touched, doubtful_spans, united
 from analytics.intervals import Intervals, amounts, is_long_after, means, spread
-from analytics.limits import Limits
+from analytics.limits import Int, Limits
 from analytics.placing import Days, UsualDays, likely_spans, whole_gaps
 from analytics.power_readings import MOST_SAMPLES, PowerReadings, samples
 from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segment, Segments, segments
@@ -33,8 +32,6 @@ from metering.store.source import StoreSource
 WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
 CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
 GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
-
-Int = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +63,8 @@ class Judged:
 class Settler:
     """Settles series of one store; reads only. `days` say how the energy of an outage usually lies in time."""
 
-    def __init__(
-        self, source: StoreSource, entries: Iterable[Entered] | None = None, days: Days | None = None,
-        power: PowerReadings | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, source: StoreSource, entries: Iterable[Entered] | None = None, days: Days | None = None,
+                 power: PowerReadings | None = None) -> None:  # fmt: skip
         self.source, self.days, self.power = source, days, power or PowerReadings(source)
         self.infos: Mapping[SeriesKey, list[SeriesInfo]] = source.infos()
         self.book = CorrectionBook(source.entries.entries() if entries is None else entries)
@@ -120,8 +115,8 @@ class Settler:
         for key in touched:
             keys.append(key)
             for one in self._sources(key):
-                power, infos = (one[0], POWER), self.infos.get(one, [])
-                if power in self.infos and one[1].startswith("active_energy_"):
+                if power := self._weighs(one):
+                    infos = self.infos.get(one, [])
                     spans = doubtful_spans(columns[one], infos)
                     places[power] = [*places.get(power, ()), *spans]
                     size += samples(columns[one], spans, infos, self.infos[power])
@@ -210,11 +205,15 @@ class Settler:
 
     def _power(self, key: SeriesKey, columns: Columns, infos: Sequence[SeriesInfo]) -> Columns | None:
         """The power readings of the point where the register leaves doubt; None where it has none [kW]."""
-        power = (key[0], POWER)
-        if power not in self.infos or not key[1].startswith("active_energy_"):
+        power = self._weighs(key)
+        if power is None:
             return None
         spans = doubtful_spans(columns, infos)
         return self.power.within(power, spans) if spans else empty(power)
+
+    def _weighs(self, key: SeriesKey) -> SeriesKey | None:
+        power = (key[0], POWER)
+        return power if power in self.infos and key[1].startswith("active_energy_") else None
 
     def _usual(self, key: SeriesKey, parts: Sequence[Segment], affected: Span) -> UsualDays | None:
         """How the quarter-hours of gaps usually go, by the readings of like days before; None where there is no gap."""
