@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,14 +115,9 @@ class EntriesWriter:
         close_writer(self._db, self._lock)
 
 
-@contextmanager
-def entering(store: Path, owner: str) -> Iterator[EntriesWriter]:
+def entering(store: Path, owner: str) -> closing[EntriesWriter]:
     """A writer for the length of a block."""
-    writer = EntriesWriter(store, owner)
-    try:
-        yield writer
-    finally:
-        writer.close()
+    return closing(EntriesWriter(store, owner))
 
 
 class EntriesReader:

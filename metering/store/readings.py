@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -275,11 +275,6 @@ def _gap_row(gap: PollGap) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@contextmanager
-def writing(store: Path, owner: str) -> Iterator[ReadingsWriter]:
+def writing(store: Path, owner: str) -> closing[ReadingsWriter]:
     """A writer for the length of a block."""
-    writer = ReadingsWriter(store, owner)
-    try:
-        yield writer
-    finally:
-        writer.close()
+    return closing(ReadingsWriter(store, owner))
