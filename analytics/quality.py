@@ -65,6 +65,8 @@ def _gap(group: PollGroup, gap: PollGap, called: Called) -> dict[str, Any]:
 _KINDS = {
     "fall": ("计数器回落", "the register fell"),
     "jump": ("计数器跳升超过额定功率", "the register rose more than the rated power allows"),
+    "stuck": ("计数器停滞而其间有电量流过", "the register stood still while energy flowed"),
+    "clock": ("读数的时间不可信", "the clock of a reading is in doubt"),
 }
 
 
@@ -75,7 +77,7 @@ def open_item_words(kind: str) -> tuple[str, str]:
 
 def _open_item(site: Site, key: SeriesKey, body: Mapping[str, Any]) -> dict[str, Any]:
     point, name = key
-    zh, en = open_item_words(body["kind"])
+    why = body.get("why") or dict(zip(("zh", "en"), open_item_words(body["kind"]), strict=True))
     known = {p.id: p for p in site.points}
     names = (
         {"zh": known[point].name("zh"), "en": known[point].name("en")} if point in known else {"zh": point, "en": point}
@@ -84,9 +86,9 @@ def _open_item(site: Site, key: SeriesKey, body: Mapping[str, Any]) -> dict[str,
         "point": point, "name": names, "quantity": name, "unit": quantity(name).unit, "kind": body["kind"],
         "before": _reading(body["before"]), "after": _reading(body["after"]), "provisional": body["provisional"],
         "reason": {
-            "zh": f"{zh}：请登记换表（终止与起始读数），或确认复位；在此之前两次读数之间的电量不计。",
-            "en": f"{en[:1].upper()}{en[1:]}: enter the exchange (final and start reading) or confirm the reset; until "
-            "then the energy between the two readings is not counted.",
+            "zh": f"{why['zh'].rstrip('。')}。请登记换表（终止与起始读数）或确认复位；此前两次读数间的电量不计。",
+            "en": f"{why['en'].rstrip('.')}. Enter the exchange (final and start reading) or confirm the reset; "
+            "until then the energy between the two readings is not counted.",
         },
     }  # fmt: skip
 

@@ -29,8 +29,9 @@ CATEGORIES: Mapping[int, Sentence] = {
 }
 GROUP, TOTAL = {2: "2_lb"}, {1: "scope1", 2: "scope2_lb"}
 GROUPS: Mapping[str, Sentence] = {
-    "1": S("类别 1", "Category 1"), "2_lb": S("类别 2（位置）", "Category 2, location"),
-    "2_mb": S("类别 2（市场）", "Category 2, market"), "3": S("类别 3", "Category 3"), "4": S("类别 4", "Category 4"),
+    "1": S("类别 1", "Category 1"), "2_lb": S("类别 2（基于位置）", "Category 2, location"),
+    "2_mb": S("类别 2（基于市场）", "Category 2, market"), "3": S("类别 3", "Category 3"),
+    "4": S("类别 4", "Category 4"),
 }  # fmt: skip
 GAS: Mapping[str, Sentence] = {
     "CO2": same("CO₂"), "CH4": same("CH₄"), "N2O": same("N₂O"), "HFCs": same("HFCs"), "PFCs": same("PFCs"),
@@ -142,7 +143,7 @@ def method_text(facts: Facts) -> Text:
     remainder = REMAINDER[facts.balance["remainder"]]
     return Text(S(
         "电量由电能表计数器逐刻钟求差，整数运算，段内守恒；断档电量按同类日的历史曲线分摊并标记。"
-        f"市场法中未被凭证覆盖的部分采用：{remainder.zh}。总量为逐行精确有理数之和，四舍五入一次。",
+        f"基于市场的方法中未被凭证覆盖的部分采用：{remainder.zh}。总量为逐行精确有理数之和，四舍五入一次。",
         "Energy is the difference of counters by quarter-hour, in integers, conserved within each segment; the energy"
         " of an outage is placed as on like days before and flagged. Remainder of the market-based method: "
         f"{remainder.en}. Totals are sums of exact rationals, rounded once.",

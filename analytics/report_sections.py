@@ -225,8 +225,8 @@ def entries_table(facts: Facts) -> Table:
 
 def closings_table(facts: Facts) -> Table:
     """Closings of the period, and whether the figures are still those."""
-    heads = (S("结账", "Closing"), S("由谁", "By"), S("何时", "When"), S("结账时总量（市场法）", "Gross MB as issued"),
-             S("与现值", "Beside now"))  # fmt: skip
+    heads = (S("结账", "Closing"), S("由谁", "By"), S("何时", "When"),
+             S("结账时总量（基于市场）", "Gross MB as issued"), S("与现值", "Beside now"))  # fmt: skip
     now, body = facts.balance["totals"], list[tuple[Cell, ...]]()
     for one in facts.closings:
         told, entry = one["balance"]["totals"], one["entry"]

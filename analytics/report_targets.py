@@ -55,7 +55,7 @@ def targets_table(facts: Facts) -> Table:
     body = tuple(_target(one) for one in facts.progress["targets"])
     return Table(
         "targets",
-        S("减排目标（范围一＋二，市场法）", "Targets for scope 1+2, market-based"),
+        S("减排目标（范围一＋二，基于市场）", "Targets for scope 1+2, market-based"),
         heads,
         body,
         S("未声明目标。", "No target is declared."),

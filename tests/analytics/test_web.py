@@ -90,6 +90,7 @@ def families() -> list[str]:
         *(f"method.{one}{tail}" for one in ("LB", "MB") for tail in ("", ".long")),
         *(f"gas.{one}" for one in ("co2_only", "co2e")),
         *(f"channel.{one}" for one in CHANNELS),
+        *(f"open.{one}" for one in ("fall", "jump", "stuck", "clock")),
     ]
 
 
@@ -185,3 +186,9 @@ def test_modules_stay_readable(name: str) -> None:
 
 def test_the_pages_folder_holds_what_the_wheel_needs() -> None:
     assert {Path(name).suffix for name in TEXTS} <= {".html", ".css", ".js", ".json", ".svg", ".j2"}
+
+
+def test_the_two_methods_have_one_pair_of_names() -> None:
+    shown = [*(WEB.parent).glob("*.py"), *(WEB.parent / "data").rglob("*.yaml"), WEB / "i18n/zh.json"]
+    other = re.compile("市场法|位置法")
+    assert [file.name for file in shown if other.search(file.read_text(encoding="utf-8"))] == []

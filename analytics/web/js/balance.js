@@ -5,12 +5,13 @@ import { costCard } from "./cost.js";
 import { curveCard } from "./curve.js";
 import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
-import { all, dateOf, figure, momentOf, percent, pretty, scaled, three, tonnes } from "./figures.js";
+import { all, dateOf, figure, momentOf, most, percent, pretty, scaled, three, tonnes } from "./figures.js";
 import { asks, explainEnergy, explainTotal } from "./explained.js";
 import { explainLine, status } from "./explanation.js";
 import { interval, intervalOf } from "./interval.js";
 import { equipmentCards, indicatorsOf } from "./equipment.js";
 import { matchCard } from "./match.js";
+import { periodOf } from "./period.js";
 import { sankeyCard } from "./sankey.js";
 import { targetsCard } from "./targets.js";
 import { named, t } from "./words.js";
@@ -26,7 +27,9 @@ export function stepped(period, by) {
 
 export function openBalance(root, page, argument) {
   const today = dateOf(page.live.now());
-  const period = argument || today.slice(0, 7);
+  const understood = periodOf(argument, today);
+  const period = understood ?? periodOf("", today);
+  if (!understood) page.misread(argument, period, t("misread.period"));
   const cards = {
     sums: card("sums", { title: t("balance.sums") }),
     energy: card("energy", { title: t("balance.energy") }),
@@ -38,7 +41,7 @@ export function openBalance(root, page, argument) {
   const match = matchCard(period);
   const sankey = sankeyCard(period, page);
   const cost = costCard(period);
-  const targets = targetsCard(/^\d{4}/.exec(period)?.[0]);
+  const targets = targetsCard(/\d{4}/.exec(period)[0]);
   const plant = equipmentCards(page, numbers);
   const note = h("p", { class: "small" });
   put(root, header(period, today, note), h("div", { class: "stack" },
@@ -93,7 +96,8 @@ const rows = (pairs) => h("dl", { class: "rows" }, pairs.map(([word, value, carr
 function energy(document_, tree) {
   const { energy: e } = document_;
   const placed = e.placed_share ?? 0;
-  const row = (name, carrier) => [`energy.${name}`, asks(`energy-${name}`, () => explainEnergy(document_, name, tree.document), figure(e[`${name}_kwh`], "kWh")), carrier];
+  const largest = most(Object.entries(e).filter(([name]) => name.endsWith("_kwh")).map(([, kwh]) => kwh));
+  const row = (name, carrier) => [`energy.${name}`, asks(`energy-${name}`, () => explainEnergy(document_, name, tree.document), figure(e[`${name}_kwh`], "kWh", {}, largest)), carrier];
   return [
     rows([row("import", "grid"), row("generation", "pv"), row("self_use"), row("export"), row("charge", "storage"), row("discharge", "storage"), row("consumption")]),
     placed > 0 && h("div", null,

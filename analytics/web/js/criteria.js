@@ -30,7 +30,8 @@ export function openCriteria(root, page, argument) {
   into.section.classList.replace("card", "stack");
   const stop = watch(path, 60, (now) => {
     state = now;
-    render();
+    if (argument && now.problem?.status === 404) queueMicrotask(() => page.instead(argument, t("misread.standard")));
+    else render();
   });
   return { close: () => [stop, claims.close, selftest.close].forEach((end) => end()) };
 }

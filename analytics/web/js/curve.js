@@ -4,7 +4,7 @@ import { card, show } from "./card.js";
 import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
-import { axis, dateOf, dayOf, figure, minuteOf, momentOf, monthOf } from "./figures.js";
+import { axis, dateOf, dayOf, figure, minuteOf, momentOf, monthOf, plain } from "./figures.js";
 import { numberTable } from "./table.js";
 import { t } from "./words.js";
 
@@ -58,7 +58,7 @@ const labelOf = (row, period) => (/^\d{4}-\d{2}-\d{2}$/.test(period) ? minuteOf(
 
 function table(rows, period) {
   const head = [t("curve.start"), ...COLUMNS.map(([column]) => `${t(`curve.${column}`)} kWh`)];
-  return numberTable("curve-numbers", head, () => rows.map((row) => [labelOf(row, period), ...COLUMNS.map(([column]) => figure(row.sums[column] ?? null, "kWh"))]));
+  return numberTable("curve-numbers", head, () => rows.map((row) => [labelOf(row, period), ...COLUMNS.map(([column]) => plain(row.sums[column]))]));
 }
 
 function option(rows, period) {

@@ -7,7 +7,7 @@ import { watch } from "./documents.js";
 import { h, put } from "./dom.js";
 import { correctionButton } from "./enter.js";
 import { explainCount } from "./explained.js";
-import { age, all, coverage as covered, dateOf, momentOf, span, whole } from "./figures.js";
+import { age, all, coverage as covered, dateOf, momentOf, pretty, span, whole } from "./figures.js";
 import { metersCard } from "./meters.js";
 import { has, named, quantityName, t } from "./words.js";
 
@@ -63,13 +63,13 @@ function reasons({ gaps_by_reason: counts, recent_gaps: recent }) {
 }
 
 function openItems({ open_items: items }, page) {
-  const reading = (word, one) => one && h("span", null, t(word), " ", h("b", { title: all(one.value) }, all(one.value)), h("span", { class: "faint" }, ` · ${momentOf(one.time_ms)}`));
+  const reading = (word, one, unit) => one && h("span", null, t(word), " ", h("b", null, all(one.value)), " ", h("span", { class: "unit" }, pretty(unit)), h("span", { class: "faint" }, ` · ${momentOf(one.time_ms)}`));
   const alike = (item) => `${item.point} ${item.quantity} ${item.kind}`;
   const counts = items.reduce((all_, item) => all_.set(alike(item), (all_.get(alike(item)) ?? 0) + 1), new Map());
   const newest = [...new Map(items.map((item) => [alike(item), item])).values()].reverse();
   return h("ul", { class: "items" }, newest.map((item) => h("li", null,
     h("p", null, h("b", null, named(page.points.get(item.point)?.name, item.point)), " ", h("span", { class: "faint" }, quantityName(item.quantity)), " ", item.kind && h("span", { class: "tag" }, has(`open.${item.kind}`) ? t(`open.${item.kind}`) : item.kind), counts.get(alike(item)) > 1 && h("span", { class: "small" }, " ", t("data.open.more", { n: counts.get(alike(item)) }))),
-    h("p", { class: "readings" }, reading("data.before", item.before), reading("data.after", item.after)),
+    h("p", { class: "readings" }, reading("data.before", item.before, item.unit), reading("data.after", item.after, item.unit)),
     h("p", { class: "small" }, named(item.reason)),
     h("p", { class: "acts" }, correctionButton(page, { point: item.point, quantity: item.quantity })))));
 }

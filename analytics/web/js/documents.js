@@ -25,10 +25,20 @@ async function get(path) {
   return document_;
 }
 
+const FIRST_AGAIN_S = 5;
+const LAST_AGAIN_S = 300;
+
+// What the service understood and refused stays refused however often it is asked; what it could not do just now is
+// asked again, each time after twice as long. [s], null for never by itself.
+export function againAfter(status, failed) {
+  const refused = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+  return refused ? null : Math.min(LAST_AGAIN_S, FIRST_AGAIN_S * 2 ** (failed - 1));
+}
+
 // One document: {phase: loading | ready | error, document, problem, at}; an error keeps the last good document beside it.
 class Source {
   constructor(path, seconds) {
-    Object.assign(this, { path, seconds, listeners: new Set(), state: { phase: "loading" }, text: "", timer: 0 });
+    Object.assign(this, { path, seconds, listeners: new Set(), state: { phase: "loading" }, text: "", timer: 0, failed: 0 });
   }
 
   async ask() {
@@ -40,13 +50,19 @@ class Source {
       const fresh = text !== this.text || this.state.phase !== "ready";
       this.text = text;
       this.state = { phase: "ready", document: document_, at: Date.now() };
+      this.failed = 0;
       if (fresh) this.tell();
     } catch (problem) {
       this.state = { ...this.state, phase: "error", problem };
+      this.failed += 1;
       this.tell();
     }
+    this.later(this.failed ? againAfter(this.state.problem.status, this.failed) : this.seconds);
+  }
+
+  later(seconds) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), 1000 * (this.state.phase === "error" ? 5 : this.seconds));
+    if (seconds !== null) this.timer = setTimeout(() => this.ask(), 1000 * seconds);
   }
 
   tell() {
@@ -55,15 +71,22 @@ class Source {
 }
 
 const sources = new Map();
+const KEPT_SOURCES = 40; // a page that stands on a wall for a year asks for 365 days
 
 // Listen to a document; returns how to stop. Nobody listening means nobody asking.
 export function watch(path, seconds, listener) {
-  if (!sources.has(path)) sources.set(path, new Source(path, seconds));
-  const source = sources.get(path);
+  const source = sources.get(path) ?? new Source(path, seconds);
+  sources.delete(path);
+  sources.set(path, source); // the newest last
   source.listeners.add(listener);
   listener(source.state);
   if (source.listeners.size === 1) source.ask();
+  forget();
   return () => source.listeners.delete(listener);
+}
+
+function forget() {
+  for (const [path, { listeners }] of sources) if (sources.size > KEPT_SOURCES && listeners.size === 0) sources.delete(path);
 }
 
 export function again(path) {
@@ -72,6 +95,11 @@ export function again(path) {
 
 export function allAgain() {
   for (const source of sources.values()) source.ask();
+}
+
+// The service is back: what waits for it waits no longer.
+function failedAgain() {
+  for (const source of sources.values()) if (source.state.phase === "error") source.ask();
 }
 
 document.addEventListener("visibilitychange", allAgain);
@@ -122,6 +150,7 @@ export class Live {
   hear(now_ms) {
     this.heard = Date.now();
     if (now_ms) clock.skew = now_ms - this.heard;
+    if (this.phase === "offline") failedAgain();
     this.phase = "ready";
     this.detail = "";
     this.begin();

@@ -30,6 +30,8 @@ export function three(value) {
 }
 
 export const whole = (value) => (value === null || value === undefined ? "–" : number(value, { maximumFractionDigits: 0 }));
+// In a column whose head names the unit.
+export const plain = (value) => (value === null || value === undefined ? "–" : h("span", { title: all(value) }, number(value, { maximumFractionDigits: 1 })));
 export const all = (value) => (value === null || value === undefined ? "–" : number(value, { maximumSignificantDigits: 17 }));
 export const axis = (value) => number(value, { maximumSignificantDigits: 4 });
 export const percent = (share) => (share === null || share === undefined ? "–" : three(share * 100));
@@ -40,17 +42,23 @@ export const coverage = (part) => (part === null || part === undefined ? "–" :
 // Units as people write them: a bare count has none, "count/13" is out of thirteen.
 export const pretty = (unit) => (/^(1|count|level)$/.test(unit) ? "" : (unit ?? "").replace("count/", "/ ").replaceAll("CO2", "CO₂"));
 
-// Value and unit as shown, and as written out in full.
-export function scaled(value, unit) {
+// The largest of the numbers that stand beside each other: they are written in its unit, so that they can be compared.
+export const most = (...values) => Math.max(0, ...values.flat().map((value) => Math.abs(value ?? 0)));
+
+const WORTH = 0.1; // of the common unit; what is smaller keeps its own
+
+// Value and unit as shown, and as written out in full; `beside` is the largest of its neighbours.
+export function scaled(value, unit, beside = 0) {
   if (value === null || value === undefined) return { text: "–", unit: "", full: t("no_value") };
-  const step = (LADDER[unit] ?? []).find(([from]) => Math.abs(value) >= from);
+  const size = Math.abs(value);
+  const step = (LADDER[unit] ?? []).find(([from, , of]) => size >= from || (beside >= from && size >= WORTH * of));
   const full = `${all(value)} ${pretty(unit)}`;
   return step ? { text: three(value / step[2]), unit: step[1], full } : { text: three(value), unit: pretty(unit), full };
 }
 
 // A number with its small grey unit; `extra` goes on the element.
-export function figure(value, unit, extra = {}) {
-  const shown = scaled(value, unit);
+export function figure(value, unit, extra = {}, beside = 0) {
+  const shown = scaled(value, unit, beside);
   return h("span", { class: "figure", title: shown.full, ...extra }, h("span", { class: "value" }, shown.text), " ", h("span", { class: "unit" }, (shown.unit && extra.unit) ?? shown.unit));
 }
 

@@ -6,7 +6,7 @@ import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
 import { facts, openExplanation, status } from "./explanation.js";
-import { all, dayOf, figure, percent } from "./figures.js";
+import { all, dayOf, figure, percent, plain } from "./figures.js";
 import { numberTable } from "./table.js";
 import { named, t } from "./words.js";
 
@@ -53,7 +53,7 @@ function explain(document_, name) {
     ]));
 }
 
-const numbers = (cells) => numberTable("match-numbers", [t("match.hour"), t("match.used"), t("match.matched"), "%"], () => cells.filter((cell) => cell.share !== null).map((cell) => [nameOf(cell), figure(cell.load, "kWh"), figure(cell.share * cell.load, "kWh"), percent(cell.share)]));
+const numbers = (cells) => numberTable("match-numbers", [t("match.hour"), `${t("match.used")} kWh`, `${t("match.matched")} kWh`, "%"], () => cells.filter((cell) => cell.share !== null).map((cell) => [nameOf(cell), plain(cell.load), plain(cell.share * cell.load), percent(cell.share)]));
 
 const two = (hour) => String(hour).padStart(2, "0");
 const nameOf = ({ day, hour }) => `${day} ${two(hour)}:00 – ${two(hour + 1)}:00`;

@@ -5,7 +5,7 @@ import { watch } from "./documents.js";
 import { h } from "./dom.js";
 import { asks } from "./asks.js";
 import { facts, openExplanation, status } from "./explanation.js";
-import { all, figure, three } from "./figures.js";
+import { all, figure, most, three } from "./figures.js";
 import { mark } from "./verdict.js";
 import { named, t } from "./words.js";
 
@@ -19,21 +19,22 @@ export function metersCard(period) {
 function view({ nodes, fit }) {
   const head = [["meters.node"], ["meters.in", "num wide"], ["meters.below", "num wide"], ["meters.left", "num"], ["meters.allowed", "num wide"], ["meters.says"]].map(([word, kind]) => h("th", { scope: "col", class: kind ?? "" }, t(word)));
   const suspects = fit.suspects.map((one) => h("p", null, h("b", null, named(one.name, one.point)), ` · ${named(one)}`));
+  const largest = most(nodes.map((node) => node.inflow));
   return [
     suspects.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t("meters.suspects")), suspects),
-    h("table", { class: "listing meters" }, h("thead", null, h("tr", null, head)), h("tbody", null, nodes.map(row))),
+    h("table", { class: "listing meters" }, h("thead", null, h("tr", null, head)), h("tbody", null, nodes.map((node) => row(node, largest)))),
   ];
 }
 
 const outcomeOf = (node) => (node.percent === null ? "UNDETERMINED" : node.within ? "MET" : "NOT_MET");
 const wordOf = (node) => t(node.percent === null ? "meters.unknown" : node.within ? "meters.closes" : "meters.open");
 
-function row(node) {
+function row(node, largest) {
   const depth = `d-${Math.min(node.depth, 3)}`;
   const tolerance = node.inflow ? Math.abs((100 * node.tolerance) / node.inflow) : null;
   return h("tr", null,
     h("td", { class: depth }, named(node.name, node.node)),
-    h("td", { class: "num wide" }, figure(node.inflow, node.unit)), h("td", { class: "num wide" }, figure(node.metered, node.unit)),
+    h("td", { class: "num wide" }, figure(node.inflow, node.unit, {}, largest)), h("td", { class: "num wide" }, figure(node.metered, node.unit, {}, largest)),
     h("td", { class: "num" }, asks(`node-${node.node}`, () => explain(node), h("span", { class: "figure" }, h("span", { class: "value" }, three(node.percent)), " ", h("span", { class: "unit" }, "%")))),
     h("td", { class: "num wide" }, tolerance === null ? "–" : [`± ${three(tolerance)} `, h("span", { class: "unit" }, "%")]),
     h("td", null, h("span", { class: "said" }, mark(outcomeOf(node)), wordOf(node))));

@@ -8,24 +8,54 @@ import { skeleton } from "./card.js";
 import { Live, watch } from "./documents.js";
 import { put } from "./dom.js";
 import { explainNode } from "./explanation.js";
-import { keepZone, momentOf, siteZone } from "./figures.js";
+import { dateOf, keepZone, momentOf, siteZone } from "./figures.js";
 import { connectionText, openNow } from "./now.js";
 import { openSession } from "./session.js";
+import { moves } from "./period.js";
 import { language, named, speak, t } from "./words.js";
 
 const VIEWS = { now: openNow, balance: openBalance, criteria: openCriteria, data: openData, alerts: openAlerts };
 const byId = (id) => document.getElementById(id);
 
-const page = { site: null, points: new Map(), live: null, view: null, openNode: (id) => explainNode(id, page) };
+const page = { site: null, points: new Map(), live: null, view: null, today: "", openNode: (id) => explainNode(id, page), misread, instead };
 
+function written() {
+  const text = location.hash.slice(1);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+// The view, and what it is to show; then what of the address names no view.
 function place() {
-  const [name, ...rest] = location.hash.slice(1).split("/");
-  return [name in VIEWS ? name : "now", decodeURIComponent(rest.join("/"))];
+  const [name, ...rest] = written().split("/");
+  return Object.hasOwn(VIEWS, name) ? [name, rest.join("/"), ""] : ["now", "", name];
+}
+
+// What the address says and nobody understands is told, with what is shown instead.
+function misread(said, shown, how = "") {
+  const line = byId("misread");
+  line.hidden = !said;
+  line.textContent = said && t("misread", { said, shown, how });
 }
 
 function open() {
-  const [name, argument] = place();
+  const [name, argument, unknown] = place();
+  misread(unknown, t("view.now"));
+  show(name, argument);
+}
+
+// The same view without what could not be shown.
+function instead(said, shown) {
+  misread(said, shown);
+  show(place()[0], "");
+}
+
+function show(name, argument) {
   page.view?.close();
+  page.today = dateOf(page.live.now());
   for (const one of Object.keys(VIEWS)) {
     byId(one).hidden = one !== name;
     if (one !== name) put(byId(one));
@@ -37,8 +67,16 @@ function open() {
   document.title = [t(`view.${name}`), named(page.site?.name)].filter(Boolean).join(" · ");
 }
 
+// A page on a wall: when the site's day turns, today is another one.
+function turn() {
+  const [name, argument] = place();
+  page.today = dateOf(page.live.now());
+  if (name !== "balance" || moves(argument)) open();
+}
+
 function heard() {
   const { live } = page;
+  if (page.view && page.today !== dateOf(live.now())) turn();
   const line = byId("connection");
   line.dataset.phase = live.phase;
   line.textContent = connectionText(live);
@@ -91,6 +129,12 @@ byId("theme").addEventListener("click", () => {
 });
 
 byId("session").addEventListener("click", openSession);
+
+// Within the page: the address names the view.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("main").focus();
+});
 
 byId("explanation").addEventListener("click", (event) => {
   if (event.target === event.currentTarget) event.currentTarget.close();

@@ -5,7 +5,7 @@ import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
 import { explainFlow } from "./explained.js";
-import { all, figure, scaled } from "./figures.js";
+import { figure, most, plain, scaled } from "./figures.js";
 import { carrierOf, fitted, wideness } from "./flow.js";
 import { numberTable } from "./table.js";
 import { named, t } from "./words.js";
@@ -25,7 +25,7 @@ export function sankeyCard(period, page) {
     place.style.height = heightOf(shownLinks(sankey.links, narrow), narrow);
     queueMicrotask(redraw);
     const names = namesOf(sankey);
-    return [place, lacking(sankey, page), numberTable("sankey-numbers", [t("sankey.from"), t("sankey.to"), "kWh"], () => sankey.links.map((link) => [names.get(link.source), names.get(link.target), h("span", { title: all(link.value) }, figure(link.value, "kWh"))]))];
+    return [place, lacking(sankey, page), numberTable("sankey-numbers", [t("sankey.from"), t("sankey.to"), "kWh"], () => sankey.links.map((link) => [names.get(link.source), names.get(link.target), plain(link.value)]))];
   }, (d) => d.sankey.links.length === 0 && t("sankey.empty")));
   return { section: into.section, redraw, close: () => [stop, close].forEach((end) => end()) };
 }
@@ -63,11 +63,12 @@ function option({ nodes, links }, page, width) {
     return of(`carrier-${carrierOf(one.role, one)}`);
   };
   const totalOf = (id) => Math.max(...["source", "target"].map((end) => kept.filter((link) => link[end] === id).reduce((sum, link) => sum + link.value, 0)));
+  const largest = most(kept.map((link) => link.value));
   const room = narrow ? 6.5 : 13;
   const size = 0.75 * rem;
   const label = ({ id, kind, name }) => {
     if (narrow && kind === "bus") return "";
-    const { text: amount, unit } = scaled(totalOf(id), "kWh");
+    const { text: amount, unit } = scaled(totalOf(id), "kWh", largest);
     const taken = narrow ? 0 : wideness(`${amount} ${unit}  `, size, 650);
     const words = kind === "rest" ? t("sankey.rest") : named(name, id);
     return `${fitted(words, room * rem - taken - 0.75 * rem, size)}${narrow ? "\n" : "  "}{n|${amount}} {u|${unit}}`;
@@ -82,7 +83,7 @@ function option({ nodes, links }, page, width) {
     textStyle: text,
     tooltip: tooltip(({ dataType, data: of_ }) => tip(dataType, of_, namesOf({ nodes }), totalOf)),
     series: [{
-      type: "sankey", left: 2, right: room * rem, top: 8, bottom: 8, nodeAlign: "left", nodeWidth: 0.5 * rem, nodeGap: (narrow ? 0.55 : 0.9) * rem, draggable: false, layoutIterations: 48, emphasis: { focus: "adjacency" },
+      type: "sankey", left: 2, right: room * rem, top: 8, bottom: narrow ? 1.25 * rem : 8, nodeAlign: "left", nodeWidth: 0.5 * rem, nodeGap: (narrow ? 0.55 : 0.9) * rem, draggable: false, layoutIterations: 48, emphasis: { focus: "adjacency" },
       label: { ...text, color: of("ink"), distance: 0.4 * rem, position: "right", rich: { n: { fontWeight: 650, color: of("ink"), fontFamily: of("type"), fontSize: 0.75 * rem }, u: { color: of("ink-3"), fontFamily: of("type"), fontSize: 0.6875 * rem } } },
       labelLayout: { hideOverlap: true }, lineStyle: { opacity: 0.3, curveness: 0.5 }, data, links: kept.map(arrow),
     }],
