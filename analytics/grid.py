@@ -86,6 +86,8 @@ def grid(start_ms: int, end_ms: int) -> Int:
 
 def on_grid(series: Intervals, start_ms: Int, unit: str) -> Flow:
     """A series on the common grid; quarter-hours it does not hold are flagged MISSING."""
+    if _fills(series, start_ms):
+        return Flow(series.energy, series.placed, series.flags, unit)
     energy, placed = np.zeros(len(start_ms), np.int64), np.zeros(len(start_ms), np.int64)
     flags = np.full(len(start_ms), Flag.MISSING, np.uint8)
     if len(start_ms) and len(series.start_ms):
@@ -96,3 +98,10 @@ def on_grid(series: Intervals, start_ms: Int, unit: str) -> Flow:
     absent = (flags & Flag.MISSING) != 0
     energy[absent], placed[absent] = 0, 0
     return Flow(energy, placed, flags, unit)
+
+
+def _fills(series: Intervals, start_ms: Int) -> bool:
+    """Does a series hold every quarter-hour of the grid and nothing else."""
+    at = series.start_ms
+    same = len(at) == len(start_ms) > 0 and at[0] == start_ms[0] and at[-1] == start_ms[-1]
+    return bool(same and not np.bitwise_or.reduce(series.flags) & Flag.MISSING)

@@ -5,17 +5,16 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metering.period import QUARTER_MS, to_ms
 from metering.reading import SeriesKey
+from metering.store.quarters import MISSING, IntervalRows, QuarterHours, as_rows, month_of, write_months
 from metering.store.sqlite import WriterLock, close_writer, open_writer, snapshot, transaction
+
+__all__ = ["MISSING", "IntervalRows", "ResultsReader", "ResultsWriter", "month_of", "results_path"]
 
 FORMAT = 2  # 2: alerts, their outbox, what is to be published
 _SECOND = """
@@ -48,34 +47,12 @@ MIGRATIONS = {1: _SECOND}
 DAY_MS = 86_400_000
 PUBLISHING = "publishing"  # the mark of who is published to; without it there is no list to keep
 _LIST = "INSERT OR REPLACE INTO unpublished(series, day_ms) VALUES (?,?)"
-MISSING = 32  # analytics.intervals.Flag.MISSING: nothing is known of the quarter-hour
 _ADD = "INSERT OR REPLACE INTO interval VALUES (?,?,?,?,?)"
-_ADD_CHUNK = "INSERT OR REPLACE INTO chunk VALUES (?,?,?,?,?)"
-
-Int = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class IntervalRows:
-    """Settled quarter-hours of one series: start [ms UTC], energy and placed energy [micro], flags."""
-
-    start_ms: Int
-    energy: Int
-    placed: Int
-    flags: NDArray[np.uint8]
 
 
 def results_path(store: Path) -> Path:
     """The file of the results inside a store directory."""
     return store / "results" / "results.db"
-
-
-def month_of(ms: int) -> tuple[int, int]:
-    """The UTC month an instant lies in: (first ms, first ms of the next)."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    first = datetime(moment.year, moment.month, 1, tzinfo=UTC)
-    after = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)
-    return to_ms(first), to_ms(after)
 
 
 class ResultsWriter:
@@ -136,9 +113,7 @@ class ResultsWriter:
                 sql = (
                     "SELECT start_ms,energy,placed,flags FROM interval WHERE series=? AND start_ms<? ORDER BY start_ms"
                 )
-                rows = np.array(db.execute(sql, (series, before_ms)).fetchall(), np.int64)
-                part = IntervalRows(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3].astype(np.uint8))
-                _write_chunks(db, series, part)
+                write_months(db, series, as_rows(db.execute(sql, (series, before_ms)).fetchall()))
                 db.execute("DELETE FROM interval WHERE series=? AND start_ms<?", (series, before_ms))
 
     def close(self) -> None:
@@ -158,7 +133,8 @@ class ResultsReader:
 
         def work(db: sqlite3.Connection) -> dict[SeriesKey, IntervalRows]:
             ids = {(p, q): i for i, p, q in db.execute("SELECT id, point, quantity FROM series")}
-            return {key: _read_series(db, ids[key], start_ms, end_ms) for key in wanted if key in ids}
+            quarters = QuarterHours(db, start_ms, end_ms)
+            return {key: quarters.of(ids[key]) for key in wanted if key in ids}
 
         return snapshot(self.path, work, FORMAT) or {}
 
@@ -188,88 +164,8 @@ def _write_series(db: sqlite3.Connection, series: int, rows: IntervalRows, fold_
     cut = int(np.searchsorted(rows.start_ms, fold_before_ms))
     old = IntervalRows(rows.start_ms[:cut], rows.energy[:cut], rows.placed[:cut], rows.flags[:cut])
     if cut:
-        _write_chunks(db, series, old)
+        write_months(db, series, old)
         gone = [(series, start) for start in old.start_ms.tolist()]
         db.executemany("DELETE FROM interval WHERE series=? AND start_ms=?", gone)
     columns = (rows.start_ms[cut:], rows.energy[cut:], rows.placed[cut:], rows.flags[cut:])
     db.executemany(_ADD, [(series, *row) for row in zip(*(c.tolist() for c in columns), strict=True)])
-
-
-def _write_chunks(db: sqlite3.Connection, series: int, rows: IntervalRows) -> None:
-    begin = 0
-    while begin < len(rows.start_ms):
-        first, after = month_of(int(rows.start_ms[begin]))
-        end = int(np.searchsorted(rows.start_ms, after))
-        chunk = _read_chunk(db, series, first, after)
-        index = (rows.start_ms[begin:end] - first) // QUARTER_MS
-        energy, placed, flags = chunk
-        energy[index], placed[index], flags[index] = (
-            rows.energy[begin:end],
-            rows.placed[begin:end],
-            rows.flags[begin:end],
-        )
-        db.execute(_ADD_CHUNK, (series, first, _pack(energy), _pack(placed), _pack(flags)))
-        begin = end
-
-
-def _read_chunk(db: sqlite3.Connection, series: int, first: int, after: int) -> tuple[Int, Int, NDArray[np.uint8]]:
-    cells = (after - first) // QUARTER_MS
-    sql = "SELECT energy, placed, flags FROM chunk WHERE series=? AND month_ms=?"
-    row = db.execute(sql, (series, first)).fetchone()
-    if row is None:
-        return np.zeros(cells, np.int64), np.zeros(cells, np.int64), np.full(cells, MISSING, np.uint8)
-    return _unpack(row[0], cells), _unpack(row[1], cells), _unpack(row[2], cells).astype(np.uint8)
-
-
-def _read_series(db: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> IntervalRows:
-    """Chunks and open rows on one axis; a row that is MISSING hides the chunk's older cell."""
-    parts = [_open_rows(db, series, start_ms, end_ms)]
-    sql = "SELECT month_ms FROM chunk WHERE series=? AND month_ms<? ORDER BY month_ms"
-    for (first,) in db.execute(sql, (series, end_ms)).fetchall():
-        after = month_of(first)[1]
-        if after > start_ms:
-            energy, placed, flags = _read_chunk(db, series, first, after)
-            known = (flags & MISSING) == 0
-            starts = np.arange(first, after, QUARTER_MS)
-            known &= (starts >= start_ms) & (starts < end_ms)
-            parts.append(IntervalRows(starts[known], energy[known], placed[known], flags[known]))
-    return _known(_joined(parts))
-
-
-def _known(rows: IntervalRows) -> IntervalRows:
-    here = (rows.flags & MISSING) == 0
-    return IntervalRows(rows.start_ms[here], rows.energy[here], rows.placed[here], rows.flags[here])
-
-
-def _open_rows(db: sqlite3.Connection, series: int, start_ms: int, end_ms: int) -> IntervalRows:
-    sql = "SELECT start_ms,energy,placed,flags FROM interval WHERE series=? AND start_ms>=? AND start_ms<?"
-    rows = np.array(db.execute(sql, (series, start_ms, end_ms)).fetchall(), np.int64).reshape(-1, 4)
-    return IntervalRows(rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3].astype(np.uint8))
-
-
-def _joined(parts: list[IntervalRows]) -> IntervalRows:
-    """Parts on one axis; where two know a quarter-hour the first, the open rows, is newer."""
-    starts = np.concatenate([part.start_ms for part in parts])
-    order = np.argsort(starts, kind="stable")
-    order = order[np.concatenate(([True], np.diff(starts[order]) != 0))[: len(order)]]
-    return IntervalRows(
-        starts[order],
-        np.concatenate([part.energy for part in parts])[order],
-        np.concatenate([part.placed for part in parts])[order],
-        np.concatenate([part.flags for part in parts])[order],
-    )
-
-
-def _pack(column: NDArray[Any]) -> bytes:
-    """The narrowest of five integer types, named by its first byte; a constant column is one value."""
-    low, high = int(column.min()), int(column.max())
-    for code in "bhiq":
-        if np.iinfo(code).min <= low and high <= np.iinfo(code).max:
-            kept = column[:1] if low == high else column
-            return code.encode() + kept.astype(f"<{code}").tobytes()
-    raise ValueError("not an integer column")
-
-
-def _unpack(blob: bytes, cells: int) -> Int:
-    found = np.frombuffer(blob, f"<{blob[:1].decode()}", offset=1).astype(np.int64)
-    return np.full(cells, found[0], np.int64) if len(found) == 1 else found

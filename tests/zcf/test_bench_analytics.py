@@ -10,7 +10,7 @@ from tests.conftest import needs_program
 from tests.harness.influx1 import influx1
 from zcf.bench import from_influx
 from zcf.bench.analytics import START_MS, _energies, compare, keys_of, show, site_of, write_year
-from zcf.bench.yearly import by_month, in_batches
+from zcf.bench.yearly import CONTESTANTS, WORK, thirds, whole_tree
 
 
 @pytest.fixture(scope="module")
@@ -18,11 +18,21 @@ def spec(tmp_path_factory: pytest.TempPathFactory):
     return write_year(tmp_path_factory.mktemp("bench"), 60, 40, duckdb=False)
 
 
-def test_in_batches_and_by_month_come_to_the_same_balance(spec):
-    one, other = in_batches(spec), by_month(spec)
-    assert one["sums"] == other["sums"]
-    assert one["kg"] == pytest.approx(other["kg"], rel=1e-12)
-    assert one["kg"] > 0
+def test_a_third_of_a_year_at_a_time_comes_to_what_the_counters_rose_by(spec):
+    found = whole_tree(spec)
+    made = [int(energy.sum()) for energy in _energies(60, 40 * 96)]
+    sums = found["sums"]
+    assert (sums["grid_import"], sums["grid_export"], sums["generation"]) == tuple(made[:3])
+    assert sums["loads"] == sum(made[3:])
+    assert found["kg"] > 0
+
+
+def test_thirds_are_the_year_without_a_gap():
+    year = {"start_ms": START_MS, "end_ms": START_MS + 365 * 86_400_000}
+    spans = list(thirds(year))
+    assert (spans[0][0], spans[-1][1]) == (year["start_ms"], year["end_ms"])
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert len(spans) == 4
 
 
 @needs_program("influxd")
@@ -36,7 +46,7 @@ def test_the_same_year_through_influxdb_comes_to_the_same_balance(tmp_path: Path
         assert from_influx.fill(where, "bench-6x40", *year)
         assert not from_influx.fill(where, "bench-6x40", *year)
         found = from_influx.into_zcf({**made, "influx": where, "influx_site": "bench-6x40"})
-    settled = in_batches(made)
+    settled = whole_tree(made)
     assert found["sums"] == settled["sums"]
     assert found["kg"] == pytest.approx(settled["kg"], rel=1e-12)
 
@@ -70,3 +80,7 @@ def test_every_counter_has_a_point_of_its_site():
     points = {point.id for point in site_of(12).points}
     assert {point for point, _ in keys_of(12)} == points
     assert len(keys_of(12)) == 12
+
+
+def test_the_work_of_every_contestant_is_told():
+    assert set(WORK) == set(CONTESTANTS)

@@ -110,6 +110,26 @@ def test_series_do_not_mix_and_an_unknown_one_is_left_out(writer, reader):
     assert set(reader.intervals([KEY, ("x", "y")], 0, FAR)) == {KEY}
 
 
+def test_series_of_one_look_are_what_each_is_alone_over_any_span(writer, reader):
+    dice, keys = np.random.default_rng(5), [("a", "e"), ("b", "e"), ("c", "e"), ("d", "e")]
+    months = [JANUARY, FEBRUARY, month_of(FEBRUARY)[1], month_of(month_of(FEBRUARY)[1])[1]]
+    for number, key in enumerate(keys):
+        for month in months[: 4 - number] if number % 2 else months[number:]:  # some months are not there at all
+            starts = np.arange(*month_of(month), Q)
+            energy = dice.integers(-(10**9), 10**9, len(starts)) if number else np.full(len(starts), 7)
+            placed, flags = energy // 2 * (number > 1), np.where(dice.random(len(starts)) < number / 9, MISSING, number)
+            writer.write({key: IntervalRows(starts, energy, placed, flags.astype(np.uint8))}, FAR, {}, {})
+    writer.write({keys[2]: simple(FEBRUARY + Q, energy=-3)}, 0, {}, {})
+    for low, high in ((-FAR, FAR), (JANUARY + 5 * Q, FEBRUARY + 9 * Q), (FEBRUARY, months[2]), (months[2] + Q,) * 2):
+        found = reader.intervals(keys, low, high)
+        for key in keys:
+            whole = reader.intervals([key], -FAR, FAR)[key]
+            inside = {start: cell for start, cell in as_dict(whole).items() if low <= start < high}
+            assert as_dict(found[key]) == inside
+            assert found[key].flags.dtype == np.uint8
+            assert {column.dtype for column in (found[key].energy, found[key].placed)} == {np.dtype(np.int64)}
+
+
 def test_open_items_of_a_span_are_replaced_and_others_stay(writer, reader):
     writer.write({}, 0, {KEY: (0, 100, [(10, 20, {"n": 1}), (50, 60, {"n": 2})])}, {})
     writer.write({}, 0, {KEY: (40, 100, [(55, 60, {"n": 3})]), OTHER: (0, 9, [])}, {})
