@@ -9,6 +9,7 @@ import structlog
 
 from metering.store import StoreError
 from metering.store.readings import ReadingsWriter
+from metering.store.scrub import scrub
 from metering.store.thinning import thin
 
 HIGH, LOW = 0.90, 0.85  # of the quota: thinning begins, and ends
@@ -38,6 +39,7 @@ class Housekeeping:
         self.free_share = 1.0
         self.thinned = 0  # polls since the start
         self.exhausted = False  # the ladder has no step left, and the quota is still passed
+        self._walked_seq = 0  # rows up to here have been held against their checksums in this walk
 
     def after_commit(self, writer: ReadingsWriter) -> None:
         """Look now and then; while above the quota, thin for a moment."""
@@ -45,6 +47,7 @@ class Housekeeping:
         if now_s >= self._next_look_s or self._thinning:
             self._next_look_s = now_s + self._look_s
             self._look(writer)
+            self._walk(writer)
         if self._thinning:
             self._thin(writer, now_s + TURN_S)
 
@@ -63,6 +66,12 @@ class Housekeeping:
             self._thinning = False
         self._disk(writer)
         writer.reserve.make()
+
+    def _walk(self, writer: ReadingsWriter) -> None:
+        try:
+            self._walked_seq = scrub(writer, self._walked_seq)
+        except StoreError as error:
+            log.warning("scrub_failed", reason=str(error))
 
     def _disk(self, writer: ReadingsWriter) -> None:
         disk = os.statvfs(writer.path.parent)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Row = tuple[int, int, bytes, bytes | None]  # (group, time_ms, values, qualities)
+Row = tuple[int, int, bytes, bytes | None, bytes | None]  # (group, time_ms, values, qualities, seal)
 
 
 def empty(key: SeriesKey) -> Columns:

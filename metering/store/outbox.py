@@ -6,16 +6,14 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from metering.reading import Lane, StoredPoll
+from metering.reading import StoredPoll
 from metering.store.packing import Packing, load_group
+from metering.store.polls import as_stored, sound_polls
 from metering.store.readings import FORMAT, readings_path
 from metering.store.sqlite import snapshot
 
 PAGE = 500  # polls read at once
-_POLLS = (
-    "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words,quality FROM poll"
-    " WHERE time_ms>=? AND time_ms<? AND (time_ms,grp)>(?,?) ORDER BY time_ms,grp LIMIT ?"
-)
+_POLLS = "time_ms>=? AND time_ms<? AND (time_ms,grp)>(?,?) ORDER BY time_ms,grp LIMIT ?"
 _POINT = re.compile(r",point=((?:\\.|[^,= \\])+)")
 
 
@@ -65,9 +63,6 @@ class Outbox:
         def work(db: sqlite3.Connection) -> list[StoredPoll]:
             groups = dict(db.execute("SELECT id, definition FROM poll_group"))
             packings = {number: Packing(load_group(text)) for number, text in groups.items()}
-            return [
-                StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words, quality)
-                for s, g, t, e, k, lane, vals, words, quality in db.execute(_POLLS, (start_ms, end_ms, *after, PAGE))
-            ]
+            return [as_stored(row, packings) for row in sound_polls(db, _POLLS, (start_ms, end_ms, *after, PAGE))]
 
         return snapshot(self._path, work, FORMAT) or []

@@ -1,15 +1,28 @@
-"""The single poll that a reading came from: its raw words as the device sent them."""
+"""Polls as they lie in readings.db, and the single one a reading came from: its raw words as the device sent them."""
 
 import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from metering.reading import Lane, PollGroup, SeriesKey
+from metering.reading import Lane, PollGroup, SeriesKey, StoredPoll
 from metering.store.packing import Packing, load_group
 from metering.store.readings import FORMAT, readings_path
+from metering.store.seals import ROW, seal_column, sound
 from metering.store.sqlite import snapshot
 
-_POLL = "SELECT seq, epoch, tick, lane, vals, words FROM poll WHERE time_ms=? AND grp=?"
+
+def sound_polls(db: sqlite3.Connection, where: str, values: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """The whole rows of polls that fit their seals; what a disk has turned is left out."""
+    asked = f"SELECT {ROW},{seal_column(db)} FROM poll WHERE {where}"  # noqa: S608 - our own text
+    return filter(sound, db.execute(asked, values))
+
+
+def as_stored(row: Sequence[Any], packings: Mapping[int, Packing]) -> StoredPoll:
+    """A row as a poll."""
+    seq, time_ms, group, epoch, tick, lane, vals, words, quality, _ = row
+    return StoredPoll(seq, group, time_ms, epoch, tick, Lane(lane), packings[group].unpack(vals), words, quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +44,9 @@ def origin(store: Path, key: SeriesKey, time_ms: int) -> Origin | None:
         for number, text in db.execute("SELECT id, definition FROM poll_group ORDER BY id").fetchall():
             group = load_group(text)
             held = [index for index, column in enumerate(group.columns) if column.key == key]
-            row = db.execute(_POLL, (time_ms, number)).fetchone() if held else None
-            if row is not None and Packing(group).unpack(row[4])[held[0]] is not None:
-                return Origin(group, row[0], row[1], row[2], Lane(row[3]), row[5])
+            for row in sound_polls(db, "time_ms=? AND grp=?", (time_ms, number)) if held else ():
+                if Packing(group).unpack(row[6])[held[0]] is not None:
+                    return Origin(group, row[0], row[3], row[4], Lane(row[5]), row[7])
         return None
 
     return snapshot(readings_path(store), work, FORMAT)

@@ -17,6 +17,7 @@ from metering.store.packing import Packing, dump_group, load_group
 from metering.store.readings_schema import FORMAT, MIGRATIONS, SCHEMA
 from metering.store.reserve import Reserve
 from metering.store.salvage import again, interrupted, rescued
+from metering.store.seals import seal
 from metering.store.sqlite import WriterLock, close_writer, open_writer, transaction
 
 __all__ = ["FORMAT", "LedgerKey", "ReadingsWriter", "dump_info", "load_info", "readings_path", "writing"]
@@ -56,7 +57,7 @@ class ReadingsWriter:
             wal = self.path.with_name(self.path.name + "-wal")
             check = check or (wal.exists() and self.path.exists() and self.path.stat().st_size <= _CHECKED_BYTES)
             self._db = open_writer(self.path, SCHEMA, FORMAT, MIGRATIONS)
-            why = _fault(self._db) if check else ""
+            why = _fault(self._db, deep=self._damaged) if check else ""
         except DamagedError as error:
             why = str(error)
         if why:
@@ -226,7 +227,7 @@ class ReadingsWriter:
 
     def _insert(self, rows: list[tuple[Any, ...]]) -> None:
         first = self.last_seq + 1
-        self._db.executemany(sql.ADD_POLL, [(seq, *row) for seq, row in enumerate(rows, first)])
+        self._db.executemany(sql.ADD_POLL, [(seq, *row, seal(*row)) for seq, row in enumerate(rows, first)])
         newest: dict[int, int] = {}
         for row in rows:
             newest[row[1]] = max(row[0], newest.get(row[1], row[0]))
@@ -259,10 +260,10 @@ class ReadingsWriter:
         close_writer(self._db, self._lock)
 
 
-def _fault(db: sqlite3.Connection) -> str:
-    """What is wrong with a file, by SQLite's own check; empty where nothing is."""
+def _fault(db: sqlite3.Connection, *, deep: bool) -> str:
+    """What is wrong with a file, by SQLite's own check, `deep` of the indexes too; empty where nothing is."""
     try:
-        [(answer,)] = db.execute("PRAGMA quick_check(1)").fetchall()
+        [(answer,)] = db.execute(f"PRAGMA {'integrity' if deep else 'quick'}_check(1)").fetchall()
     except sqlite3.DatabaseError as error:
         return str(error)
     return "" if answer == "ok" else str(answer)

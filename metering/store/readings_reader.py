@@ -22,7 +22,9 @@ from metering.reading import (
 from metering.store import Changes
 from metering.store.columns import Row, bracketed, from_rows
 from metering.store.packing import Packing, load_group, packing_of
+from metering.store.polls import as_stored, sound_polls
 from metering.store.readings import FORMAT, load_info, readings_path
+from metering.store.seals import seal_column, sound_rows, sound_value
 from metering.store.sqlite import snapshot
 
 T = TypeVar("T")
@@ -30,10 +32,11 @@ _Gaps = tuple[list[PollGap], list[ValueGap]]
 
 # CROSS JOIN keeps the order: last_poll first; left to itself SQLite reads every poll there is
 _LAST_POLLS = (
-    "SELECT p.grp, p.time_ms, p.vals, p.quality FROM last_poll l CROSS JOIN poll p"
+    "SELECT p.grp, p.time_ms, p.vals, p.quality, {} FROM last_poll l CROSS JOIN poll p"
     " ON p.time_ms=l.time_ms AND p.grp=l.grp"
 )
 _LOOK_BACK = 100_000  # polls searched for a column's nearest value: one that never has any must not cost a year
+_VALUES = "grp,time_ms,vals,quality"
 _BACK = "time_ms < ? ORDER BY time_ms DESC"
 _ON = "time_ms >= ? ORDER BY time_ms"
 _GAPS = (
@@ -98,8 +101,9 @@ class ReadingsReader:
         def work(db: sqlite3.Connection) -> dict[SeriesKey, Reading]:
             found: dict[SeriesKey, Reading] = {}
             groups = _groups(db)
-            for number, time_ms, vals, quality in db.execute(_LAST_POLLS):
-                _keep_newest(found, groups[number], time_ms, vals, quality)
+            for number, time_ms, vals, quality, sealed in db.execute(_LAST_POLLS.format(seal_column(db))):
+                if sound_value(time_ms, number, vals, quality, sealed):
+                    _keep_newest(found, groups[number], time_ms, vals, quality)
             return {k: r for k, r in found.items() if wanted is None or k in wanted}
 
         return self._ask(work, {})
@@ -126,11 +130,8 @@ class ReadingsReader:
 
         def work(db: sqlite3.Connection) -> list[StoredPoll]:
             packings = {n: packing_of(text) for n, text in db.execute("SELECT id, definition FROM poll_group")}
-            sql = "SELECT seq,grp,time_ms,epoch,tick,lane,vals,words,quality FROM poll WHERE seq>? ORDER BY seq LIMIT ?"
-            return [
-                StoredPoll(s, g, t, e, k, Lane(lane), packings[g].unpack(vals), words, quality)
-                for s, g, t, e, k, lane, vals, words, quality in db.execute(sql, (seq, limit))
-            ]
+            rows = sound_polls(db, "seq>? ORDER BY seq LIMIT ?", (seq, limit))
+            return [as_stored(row, packings) for row in rows]
 
         return self._ask(work, [])
 
@@ -236,8 +237,8 @@ def _groups(db: sqlite3.Connection) -> dict[int, PollGroup]:
 
 def _rows(db: sqlite3.Connection, groups: Iterable[int], start_ms: int, end_ms: int) -> list[Row]:
     numbers = ",".join(str(int(n)) for n in groups)
-    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE time_ms>=? AND time_ms<? AND grp IN ({numbers})"  # noqa: S608 - our own integers
-    return db.execute(sql, (start_ms, end_ms)).fetchall()
+    sql = f"SELECT {_VALUES},{seal_column(db)} FROM poll WHERE time_ms>=? AND time_ms<? AND grp IN ({numbers})"  # noqa: S608 - our own integers
+    return sound_rows(db.execute(sql, (start_ms, end_ms)).fetchall())
 
 
 def _nearest(
@@ -247,8 +248,10 @@ def _nearest(
     packing = Packing(group)
     missing = {i for i, c in enumerate(group.columns) if c.key in wanted}
     found: list[Row] = []
-    sql = f"SELECT grp, time_ms, vals, quality FROM poll WHERE grp=? AND {where} LIMIT ?"  # noqa: S608 - our own text
+    sql = f"SELECT {_VALUES},{seal_column(db)} FROM poll WHERE grp=? AND {where} LIMIT ?"  # noqa: S608 - our own text
     for row in db.execute(sql, (number, limit_ms, _LOOK_BACK)):
+        if not sound_value(row[1], row[0], *row[2:]):
+            continue
         values = packing.unpack(row[2])
         held = {i for i in missing if values[i] is not None}
         if held:

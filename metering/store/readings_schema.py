@@ -1,6 +1,6 @@
 """The tables of readings.db, what older formats lack, and the statements that write."""
 
-FORMAT = 2
+FORMAT = 3
 _SINCE_2 = """
 CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE thinned(
@@ -10,13 +10,21 @@ CREATE TABLE loss(
   id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kept_as TEXT NOT NULL, first_seq INTEGER NOT NULL,
   last_seq INTEGER NOT NULL, polls INTEGER NOT NULL, reason TEXT NOT NULL);
 """
-MIGRATIONS = {1: _SINCE_2}  # what each older format lacks
+_DAMAGED = """
+CREATE TABLE damaged(
+  seq INTEGER NOT NULL, time_ms INTEGER, grp INTEGER, epoch INTEGER, tick INTEGER, lane INTEGER, vals BLOB, words BLOB,
+  quality BLOB, seal BLOB, at_ms INTEGER NOT NULL);
+"""
+# A row of before has no seal until the walk over the file comes by (seals.py, scrub.py).
+_SINCE_3 = f"ALTER TABLE poll ADD COLUMN seal BLOB;INSERT INTO state VALUES ('unsealed', 1);{_DAMAGED}"  # noqa: S608
+MIGRATIONS = {1: _SINCE_2, 2: _SINCE_3}  # what each older format lacks
 SCHEMA = (
     """
 CREATE TABLE poll_group(id INTEGER PRIMARY KEY, definition TEXT NOT NULL UNIQUE);
 CREATE TABLE poll(
   seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, grp INTEGER NOT NULL, epoch INTEGER NOT NULL,
-  tick INTEGER NOT NULL, lane INTEGER NOT NULL, vals BLOB NOT NULL, words BLOB NOT NULL, quality BLOB);
+  tick INTEGER NOT NULL, lane INTEGER NOT NULL, vals BLOB NOT NULL, words BLOB NOT NULL, quality BLOB,
+  seal BLOB);
 CREATE UNIQUE INDEX poll_time ON poll(time_ms, grp);
 CREATE TABLE last_poll(grp INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL);
 CREATE TABLE gap(
@@ -44,13 +52,14 @@ CREATE TABLE quarantine(
   at_ms INTEGER NOT NULL);
 """
     + _SINCE_2
+    + _DAMAGED
 )
 LAST_INFO = (
     "SELECT body FROM series_info WHERE point=? AND quantity=? AND valid_from_ms<=? ORDER BY valid_from_ms DESC LIMIT 1"
 )
 # DO NOTHING for what is already there alone; OR IGNORE would also swallow a row that is broken
 ADD_POLL = (
-    "INSERT INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality) VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO poll(seq,time_ms,grp,epoch,tick,lane,vals,words,quality,seal) VALUES (?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT(time_ms, grp) DO NOTHING"
 )
 ADD_LAST = "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)"

@@ -1,13 +1,12 @@
 """A damaged readings.db is set aside, never deleted; what can be read of it goes into a new one, what cannot is a gap.
 
 What is lost is counted by the ledger: ticks that it accounts for and that no reading and no gap stands for any more.
-A bit that turned inside a value is not seen: SQLite keeps no checksums of rows.
+A row that does not fit its seal is among what cannot be read.
 """
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -15,25 +14,22 @@ from urllib.parse import quote
 import structlog
 
 from metering.failpoint import failpoint
-from metering.reading import GapReason, Lane
+from metering.store.missing import missing, note_lost
 from metering.store.packing import Packing, load_group
-from metering.store.readings_schema import ADD_GAP, FORMAT, SCHEMA
+from metering.store.readings_schema import FORMAT, SCHEMA
+from metering.store.seals import REQUIRED, ROW, seal, seal_column, sound
 
 # table -> how its rows are put in order, for reading from either end up to the damage
 TABLES: Final = {
     "poll_group": "id", "epoch": "id", "ledger": "epoch, grp, lane", "gap": "id",
     "value_gap": "time_ms, point, quantity", "series_info": "point, quantity, valid_from_ms",
     "delivered": "sink, lane, first_seq", "quarantine": "id", "state": "key", "thinned": "day_ms, grp, lane, step",
-    "loss": "id",
+    "loss": "id", "damaged": "seq, at_ms",
 }  # fmt: skip
 _CHUNK: Final = 1000
-_QUARTER_MS, _QUARTER_SPAN_MS = 900_000, 2_000
-_POLL = "INSERT INTO poll VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-_LEDGER = "SELECT l.epoch, l.grp, l.lane, l.next_tick, e.start_ms FROM ledger l JOIN epoch e ON e.id=l.epoch"
+_POLL = "INSERT INTO poll VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 _LAST = "INSERT INTO last_poll SELECT grp, max(time_ms) FROM poll GROUP BY grp"
 _LOSS = "INSERT INTO loss(at_ms, kept_as, first_seq, last_seq, polls, reason) VALUES (?,?,?,?,?,?)"
-
-Run = tuple[int, int]  # (first, how many)
 
 
 def rescued(path: Path, why: str, at_ms: int) -> Path:
@@ -75,7 +71,7 @@ def _refill(aside: Path, fresh: Path, why: str, at_ms: int) -> int:
         failpoint("salvage-half")
         newest = _copy_polls(source, target)
         target.execute(_LAST)
-        lost = sum(_note_lost(target, run) for run in list(_missing(target)))
+        lost = sum(note_lost(target, run) for run in list(missing(target)))
         target.execute(_LOSS, (at_ms, aside.name, 0, newest, lost, why))
         target.execute("COMMIT")
     finally:
@@ -101,13 +97,19 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, or
 def _copy_polls(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
     """Every poll that can be read; the newest sequence number there was."""
     sizes = {n: Packing(load_group(text)).size for n, text in target.execute("SELECT id, definition FROM poll_group")}
-    newest = _newest(source, target)
+    newest, sealed = _newest(source, target), _sealed(source)
     for low in range(1, newest + 1, _CHUNK):
-        for row in _range(source, low, min(low + _CHUNK - 1, newest)):
-            if isinstance(row[6], bytes) and len(row[6]) == sizes.get(row[2]):
+        for row in _range(source, sealed, low, min(low + _CHUNK - 1, newest)):
+            if isinstance(row[6], bytes) and len(row[6]) == sizes.get(row[2]) and sound(row):
                 with contextlib.suppress(sqlite3.Error):
-                    target.execute(_POLL, row)
+                    target.execute(_POLL, (*row[:9], row[9] or seal(*row[1:9])))
     return newest
+
+
+def _sealed(source: sqlite3.Connection) -> str:
+    with contextlib.suppress(sqlite3.Error):
+        return seal_column(source)
+    return REQUIRED
 
 
 def _newest(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
@@ -120,65 +122,13 @@ def _newest(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
     return max(number for number in found if isinstance(number, int))
 
 
-def _range(source: sqlite3.Connection, low: int, high: int) -> Iterator[tuple[Any, ...]]:
+def _range(source: sqlite3.Connection, sealed: str, low: int, high: int) -> Iterator[tuple[Any, ...]]:
     """The polls of a range of sequence numbers, halved around what cannot be read."""
     try:
-        yield from source.execute("SELECT * FROM poll WHERE seq BETWEEN ? AND ? ORDER BY seq", (low, high)).fetchall()
+        asked = f"SELECT {ROW},{sealed} FROM poll WHERE seq BETWEEN ? AND ? ORDER BY seq"  # noqa: S608 - our own names
+        yield from source.execute(asked, (low, high)).fetchall()
     except sqlite3.Error:
         if low < high:
             middle = (low + high) // 2
-            yield from _range(source, low, middle)
-            yield from _range(source, middle + 1, high)
-
-
-def _missing(target: sqlite3.Connection) -> Iterator[tuple[int, int, int, int, Run]]:
-    """Ticks the ledger accounts for and nothing stands for: (epoch, group, lane, start of the epoch, run)."""
-    thinned = "SELECT coalesce(max(value), 0) FROM state WHERE key LIKE 'ladder-%'"
-    thinned_ms = int(target.execute(thinned).fetchone()[0])
-    cadences = {n: load_group(text).cadence_ms for n, text in target.execute("SELECT id, definition FROM poll_group")}
-    for (epoch, group, lane), stood in _accounted(target).items():
-        row = target.execute(f"{_LEDGER} WHERE l.epoch=? AND l.grp=? AND l.lane=?", (epoch, group, lane)).fetchone()
-        first = 0 if lane == Lane.CADENCE else row[4] // _QUARTER_MS + 1
-        if thinned_ms > row[4]:  # thinned ticks are missing for another reason
-            first = max(first, -((row[4] - thinned_ms) // cadences[group]) if lane == Lane.CADENCE
-                        else -(-thinned_ms // _QUARTER_MS))  # fmt: skip
-        for run in _holes(stood, first, row[3]):
-            yield epoch, group, lane, row[4], run
-
-
-def _accounted(target: sqlite3.Connection) -> dict[tuple[int, int, int], list[Run]]:
-    """By (epoch, group, lane) of the polled lanes: the runs of ticks that have a reading or a gap."""
-    lanes = (int(Lane.CADENCE), int(Lane.QUARTER))
-    found: dict[tuple[int, int, int], list[Run]] = {
-        (e, g, n): [] for e, g, n, _, _ in target.execute(_LEDGER) if n in lanes
-    }
-    both = (
-        "SELECT epoch, grp, lane, tick, 1 FROM poll WHERE lane IN (0,1) UNION ALL"
-        " SELECT epoch, grp, lane, first_tick, ticks FROM gap WHERE lane IN (0,1) ORDER BY 1,2,3,4"
-    )
-    for key, rows in groupby(target.execute(both), key=lambda row: row[:3]):
-        if key in found:
-            found[key] = [(row[3], row[4]) for row in rows]
-    return found
-
-
-def _holes(stood: list[Run], first: int, end: int) -> Iterator[Run]:
-    at = first
-    for start, ticks in stood:
-        if start > at:
-            yield at, min(start, end) - at
-        at = max(at, start + ticks)
-    if end > at:
-        yield at, end - at
-
-
-def _note_lost(target: sqlite3.Connection, hole: tuple[int, int, int, int, Run]) -> int:
-    epoch, group, lane, start_ms, (first, ticks) = hole
-    (text,) = target.execute("SELECT definition FROM poll_group WHERE id=?", (group,)).fetchone()
-    cadence_ms = load_group(text).cadence_ms
-    low, high = start_ms + first * cadence_ms, start_ms + (first + ticks) * cadence_ms
-    if lane == Lane.QUARTER:
-        low, high = first * _QUARTER_MS, (first + ticks - 1) * _QUARTER_MS + _QUARTER_SPAN_MS
-    detail = "was in a damaged part of the store"
-    target.execute(ADD_GAP, (group, epoch, lane, first, ticks, low, high, GapReason.CORRUPT.value, None, detail))
-    return ticks
+            yield from _range(source, sealed, low, middle)
+            yield from _range(source, sealed, middle + 1, high)

@@ -98,6 +98,7 @@ def open_writer(
     try:
         migrated(path, version, migrations or {})
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _readable
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         _prepare(connection, path, schema, version)
@@ -110,6 +111,11 @@ def open_writer(
     finally:
         os.umask(before)
     return connection
+
+
+def _readable(text: bytes) -> str:
+    """A turned bit can make text of anything: the row is then refused by its seal, not by the decoder."""
+    return text.decode(errors="replace")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, schema: str, version: int) -> None:
@@ -204,6 +210,7 @@ def _run(path: Path, options: str, work: Callable[[sqlite3.Connection], T], vers
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?{options}", uri=True, isolation_level=None, timeout=5
     )
+    connection.text_factory = _readable
     try:
         connection.execute("BEGIN")
         found = int(connection.execute("PRAGMA user_version").fetchone()[0])

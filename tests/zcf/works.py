@@ -12,6 +12,7 @@ from metering.reading import MICRO, Lane, Poll
 from metering.sitefile import SiteConfig, load_site
 from metering.store.readings import ReadingsWriter
 from metering.store.results import ResultsReader, ResultsWriter, results_path
+from metering.store.seals import seal
 from metering.store.source import StoreSource
 from simulators.truth import HistoryTruth, TruthLog
 
@@ -120,6 +121,8 @@ class Works:
         db = sqlite3.connect(self.config.store_dir / "readings" / "readings.db")
         with db:
             db.execute(sql, values)
+            db.create_function("seal", 8, seal)  # whoever falsifies seals anew: a disk does not
+            db.execute("UPDATE poll SET seal=seal(time_ms,grp,epoch,tick,lane,vals,words,quality)")
         db.close()
 
     def rewrite_log(self, change: Callable[[Mapping[str, object]], Mapping[str, object] | None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metering.store.readings import FORMAT, ReadingsWriter, readings_path
-from tests.metering.store.works import accounted, made
+from tests.metering.store.works import TO_FORMAT_1, accounted, made
 
 THINS = """
 import sys
@@ -84,7 +84,7 @@ def test_p2_killed_in_a_rescue_the_next_start_finishes_it(tmp_path: Path, killed
 def test_p2_killed_in_a_migration_the_store_is_the_old_one_or_the_new_one(tmp_path: Path, killed_at, name: str) -> None:
     made(tmp_path, 500).close()
     db = sqlite3.connect(readings_path(tmp_path))
-    db.executescript("DROP TABLE state; DROP TABLE thinned; DROP TABLE loss; PRAGMA user_version=1;")
+    db.executescript(TO_FORMAT_1)
     db.close()
     killed_at(name, 1, OPENS, tmp_path)
     writer = ReadingsWriter(tmp_path, "test")

@@ -11,7 +11,7 @@ from metering.store import StoreError
 from metering.store.readings import FORMAT, ReadingsWriter, readings_path
 from metering.store.readings_reader import ReadingsReader
 from metering.store.sqlite import snapshot
-from tests.metering.store.works import accounted, commit, made
+from tests.metering.store.works import TO_FORMAT_1, accounted, commit, made
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def old(tmp_path: Path) -> Path:
     writer.acknowledge("sink", "readings", 1, 300)
     writer.close()
     db = sqlite3.connect(readings_path(tmp_path))
-    db.executescript("DROP TABLE state; DROP TABLE thinned; DROP TABLE loss; PRAGMA user_version=1;")
+    db.executescript(TO_FORMAT_1)
     db.close()
     return tmp_path
 

@@ -6,6 +6,10 @@ from metering.reading import Column, GapReason, Lane, Poll, PollGap, PollGroup
 from metering.store.readings import ReadingsWriter
 from metering.store.readings_reader import ReadingsReader
 
+TO_FORMAT_1 = (  # what came later goes
+    "DROP TABLE state; DROP TABLE thinned; DROP TABLE loss; DROP TABLE damaged; ALTER TABLE poll DROP COLUMN seal;"
+    "PRAGMA user_version=1;"
+)
 START_MS = 1_795_219_200_000  # 2026-11-21 00:00 UTC
 _BOTH = (Column("grid", "active_power"), Column("grid", "active_energy_import"))
 COUNTERS = PollGroup("meter", "energy", _BOTH, (), 1000, quarter=False, profile="p", profile_hash="h")
