@@ -12,10 +12,11 @@ import structlog
 
 from collector.housekeeping import Housekeeping
 from collector.notify import Pulse
+from collector.recent import Recent
 from metering.failpoint import failpoint
 from metering.reading import Poll, PollGap, ValueGap
 from metering.store import StoreError, StoreFullError
-from metering.store.readings import LedgerKey, ReadingsWriter
+from metering.store.readings import Acknowledged, LedgerKey, ReadingsWriter
 
 T = TypeVar("T")
 Work = Callable[[ReadingsWriter], Any]
@@ -35,11 +36,13 @@ class Batch:
     gaps: list[PollGap] = field(default_factory=list)
     value_gaps: list[ValueGap] = field(default_factory=list)
     ledger: dict[LedgerKey, int] = field(default_factory=dict)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
     told: list[Callable[[], None]] = field(default_factory=list)
     calls: list[tuple["Future[Any]", Work]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.polls or self.gaps or self.value_gaps or self.ledger or self.told or self.calls)
+        readings = self.polls or self.gaps or self.value_gaps or self.ledger
+        return bool(readings or self.acknowledged or self.told or self.calls)
 
 
 class Committer:
@@ -48,6 +51,7 @@ class Committer:
     def __init__(self, writer: ReadingsWriter, interval_s: float, house: Housekeeping | None = None) -> None:
         self._writer, self._interval_s = writer, interval_s
         self._house = house
+        self.recent: Recent | None = None  # where somebody sends on what is durable
         self._log = structlog.get_logger("committer")
         self._condition = threading.Condition()
         self._batch = Batch()
@@ -110,6 +114,16 @@ class Committer:
             if waking or self._hurried:
                 self._condition.notify()
 
+    def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
+        """Note with the next commit what a sink has got; a crash before that sends it once more, which is harmless."""
+        with self._condition:
+            waking, noted = not self._batch, self._batch.acknowledged
+            if noted and noted[-1][:2] == (sink, lane) and noted[-1][3] + 1 == first_seq:
+                first_seq = noted.pop()[2]
+            noted.append((sink, lane, first_seq, last_seq))
+            if waking:
+                self._condition.notify()
+
     def call(self, work: Callable[[ReadingsWriter], T]) -> "Future[T]":
         """Have the writer do something after all that was added before; its result, or its error."""
         future: Future[T] = Future()
@@ -155,7 +169,7 @@ class Committer:
 
     def _commit(self, batch: Batch) -> bool:
         try:
-            self._writer.commit(batch.polls, batch.gaps, batch.value_gaps, batch.ledger)
+            last = self._writer.commit(batch.polls, batch.gaps, batch.value_gaps, batch.ledger, batch.acknowledged)
         except StoreError as error:
             if self._house is not None and isinstance(error, StoreFullError):
                 self._house.relieve(self._writer)
@@ -167,6 +181,9 @@ class Committer:
             self._log.info("store_works_again", polls=len(batch.polls))
         self._failing = False
         self.committed += len(batch.polls)
+        recent = self.recent
+        if recent is not None:
+            recent.put(last, batch.polls, known=self._writer.as_given)
         return True
 
     def _tell(self, batch: Batch) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from collector.delivery import Answer, Verdict, dropped, reason, verdict
+from collector.parcel import Line, Parcel
 
 BATCH_POLLS: Final = 500
 MOST_BAD: Final = 20  # more bad lines in a batch than this may be a bad setting: it is kept, and tried again later
 
 BadLine = tuple[int, str, str, int]  # (seq, line, reason, at_ms)
-Line = tuple[int, str]  # (seq, line)
 
 
 class Sink(Protocol):
@@ -47,17 +47,16 @@ class Courier:
         self.turns = 0  # answers seen
         self._taken = False
 
-    def carry(self, texts: list[Line], most_bad: int | None = MOST_BAD) -> list[BadLine]:
-        """Send the lines of some polls; the bad ones are returned, the others are stored.
+    def carry(self, parcel: Parcel, most_bad: int | None = MOST_BAD) -> list[BadLine]:
+        """Send some polls; the bad lines are returned, the others are stored.
 
         Refused where more are bad than `most_bad` (None = however many), or where the sink has not taken one line yet.
         """
-        answer = self._send(texts)
+        answer = self._send(parcel.body)
         if answer is None:
             return []
-        lines = [(seq, line) for seq, text in texts for line in text.splitlines(keepends=True)]
         bad: list[BadLine] = []
-        self._isolate(lines, answer, bad, most_bad)
+        self._isolate(parcel.lines(), answer, bad, most_bad)
         if not self._taken:
             raise Refused(answer)
         return bad
@@ -72,13 +71,12 @@ class Courier:
             return
         middle = len(lines) // 2
         for half in (lines[:middle], lines[middle:]):
-            again = self._send(half)
+            again = self._send("".join(line for _, line in half).encode())
             if again is not None:
                 self._isolate(half, again, bad, most_bad)
 
-    def _send(self, lines: list[Line]) -> Answer | None:
+    def _send(self, body: bytes) -> Answer | None:
         """None where all was taken, the answer where it must be halved; Interrupted where the server takes nothing."""
-        body = "".join(text for _, text in lines).encode()
         answer = self.sink.send(body) if body else Answer(204)
         self.turns += 1
         match verdict(answer):

@@ -1,6 +1,7 @@
 """The edge daemon: a site file in, readings.db out, until SIGTERM; SIGHUP reads the file again; logs JSON lines."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -21,11 +22,13 @@ from collector.forward import ForwardThread, start_forwarding
 from collector.housekeeping import Housekeeping
 from collector.metrics import Health, Sources, TalliedWriter, serving
 from collector.notify import Pulse, Watchdog, tell, tell_reloading, watchdog_s
+from collector.recent import Recent
 from collector.reconciler import Reconciler, start_reconciling
 from collector.wiring import wire_site
 from metering.config import ConfigError
 from metering.failpoint import failpoint
 from metering.sitefile import SiteConfig, load_site
+from metering.store import StoreError
 from metering.store.readings_reader import ReadingsReader
 
 _FORWARD_S = 0.5
@@ -70,8 +73,9 @@ class Forwarding:
     def start(self, config: SiteConfig) -> None:
         """Forward from now on by this site file."""
         self._stop = threading.Event()
-        reader = ReadingsReader(config.store_dir)
-        self._thread = start_forwarding(config, reader, self._acknowledge, self._stop, self._quarantine)
+        reader, committer = ReadingsReader(config.store_dir), self._committer
+        recent = committer.recent = None if config.file.forward is None else Recent()
+        self._thread = start_forwarding(config, reader, committer.acknowledge, self._stop, self._quarantine, recent)
         self._reconciler = start_reconciling(config, reader, self._quarantine, self._stop)
 
     def close(self) -> None:
@@ -81,6 +85,8 @@ class Forwarding:
             self._thread.join(_FORWARD_S)
         if self._reconciler is not None:
             self._reconciler.join(_FORWARD_S)
+        with contextlib.suppress(TimeoutError, StoreError):  # whoever goes on finds in the store what was delivered
+            self._committer.call(lambda writer: writer.last_seq).result(_FORWARD_S)
 
     def pulses(self) -> Iterator[Pulse]:
         """How far it has got, for the watchdog."""
@@ -95,9 +101,6 @@ class Forwarding:
     def progress(self) -> tuple[int, int] | None:
         """How many polls are pending and delivered; None where nothing is forwarded."""
         return self._thread.forwarder.progress() if self._thread is not None else None
-
-    def _acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
-        self._committer.call(lambda writer: writer.acknowledge(sink, lane, first_seq, last_seq)).result()
 
     def _quarantine(self, sink: str, rows: Iterable[BadLine]) -> None:
         kept = list(rows)

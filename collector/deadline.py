@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ class Deadline:
         """`pool` is urllib3's connection pool of one host, used by one thread."""
         self._seconds, self._lookup = seconds, lookup
         self._line: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._until_s: float | None = None  # of the request under way, on the monotonic clock
+        self._watching = False
         self.passed = False
         pool.ConnectionCls = self._watched(pool.ConnectionCls)
 
@@ -63,14 +67,16 @@ class Deadline:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The time of one request."""
-        self.passed = False
-        timer = threading.Timer(self._seconds, self._cut)
-        timer.daemon = True
-        timer.start()
+        with self._lock:
+            self.passed, self._until_s = False, time.monotonic() + self._seconds
+            begin, self._watching = not self._watching, True
+        if begin:
+            threading.Thread(target=self._watch, daemon=True, name="deadline").start()
         try:
             yield
         finally:
-            timer.cancel()
+            with self._lock:
+                self._until_s = None
 
     def close(self) -> None:
         """Give the handle back."""
@@ -78,8 +84,19 @@ class Deadline:
             self._line.close()
         self._line = None
 
+    def _watch(self) -> None:
+        """Sleep until the request under way must have ended; one thread watches all that follow each other closely."""
+        left_s = self._seconds
+        while left_s > 0:
+            time.sleep(left_s)
+            with self._lock:
+                left_s = 0.0 if self._until_s is None else self._until_s - time.monotonic()
+                if left_s <= 0:
+                    self._watching, self.passed = False, self._until_s is not None
+        if self.passed:
+            self._cut()
+
     def _cut(self) -> None:
-        self.passed = True
         line = self._line
         if line is not None:
             with contextlib.suppress(OSError):

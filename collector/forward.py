@@ -14,10 +14,10 @@ import structlog
 from collector.courier import MOST_BAD, BadLine, Courier, Interrupted, Refused, Sink
 from collector.delivery import PAUSE_S, Answer, BackOff, Pending, Verdict, verdict
 from collector.influx_sink import InfluxSink, read_token
-from collector.line_protocol import GroupLines
 from collector.notify import Pulse
+from collector.parcel import Numbered, Press
+from collector.recent import Recent
 from metering.failpoint import failpoint
-from metering.reading import StoredPoll
 from metering.site import Site
 from metering.sitefile import SiteConfig
 from metering.store import StoreError
@@ -29,7 +29,7 @@ TELL_S: Final = 60.0  # each state at most so often
 LONGEST_S: Final = 60.0  # a send is broken off well before
 TRIES: Final = 3  # after so many refusals every bad line of a batch is set aside, however many there are
 
-Acknowledge = Callable[[str, str, int, int], object]  # ReadingsWriter.acknowledge(sink, lane, first_seq, last_seq)
+Acknowledge = Callable[[str, str, int, int], object]  # the committer's or ReadingsWriter's (sink, lane, first, last)
 Quarantine = Callable[[str, Iterable[BadLine]], object]  # ReadingsWriter.quarantine(sink, rows)
 
 log = structlog.get_logger(__name__)
@@ -47,12 +47,13 @@ class Forwarder:
         quarantine: Quarantine | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        recent: Recent | None = None,
     ) -> None:
-        self._site, self._points = site.id, {p.id: p for p in site.points}
+        """`recent` holds what the store was given last, so that it is not asked for it."""
+        self._press, self._recent = Press(site, reader.groups), recent or Recent()
         self._reader, self._sink, self._clock, self._monotonic = reader, sink, clock, monotonic
         self._courier = Courier(sink, lambda: int(clock() * 1000))
         self._acknowledge, self._quarantine = acknowledge, quarantine
-        self._lines: dict[int, GroupLines] = {}
         self._pending: Pending | None = None
         self._back_off = BackOff()
         self._refused: dict[int, tuple[int, float]] = {}  # first seq of a batch -> tries, not again before [s]
@@ -98,7 +99,7 @@ class Forwarder:
 
     def pending(self) -> int:
         """How many polls the sink has not got."""
-        return self._known().count(self._reader.last_seq())
+        return self._known().count(self._head())
 
     def progress(self) -> tuple[int, int]:
         """How many polls the sink has not got, and has got, as the store says; from any thread."""
@@ -112,10 +113,20 @@ class Forwarder:
 
     def _live(self) -> None:
         pending = self._known()
-        head = self._reader.last_seq()
+        head = self._head()
         pending.advance(head, self._courier.batch)
         if head > pending.live:
             self._range(pending.live + 1, head)
+
+    def _head(self) -> int:
+        return self._recent.last_seq or self._reader.last_seq()
+
+    def _polls(self, first: int, last: int) -> list[Numbered]:
+        recent = self._recent.between(first, last)
+        if recent is not None:
+            return [*recent]
+        stored = self._reader.polls_since(first - 1, last - first + 1)
+        return [(poll.seq, poll) for poll in stored if poll.seq <= last]
 
     def _backlog(self) -> bool:
         """One batch of the oldest hole that does not rest after a refusal; True where there is more to do."""
@@ -133,11 +144,11 @@ class Forwarder:
 
     def _range(self, first: int, last: int) -> None:
         """Deliver [first, last], no wider than a batch, and have it acknowledged; or put it behind the others."""
-        polls = [poll for poll in self._reader.polls_since(first - 1, last - first + 1) if poll.seq <= last]
+        polls = self._polls(first, last)
         tries = self._refused.get(first, (0, 0.0))[0]
         try:
             most_bad = MOST_BAD if tries < TRIES - 1 else None
-            bad = self._courier.carry([(poll.seq, self._text(poll)) for poll in polls], most_bad)
+            bad = self._courier.carry(self._press.parcel(polls), most_bad)
             if bad and self._quarantine is None:
                 raise Refused(Answer(400, bad[0][2]))
         except Refused as found:
@@ -159,12 +170,6 @@ class Forwarder:
             failpoint("forward-set-aside")
             self.quarantined += len(bad)
             log.error("forward_quarantined", lines=len(bad), line=bad[0][1], reason=bad[0][2])
-
-    def _text(self, poll: StoredPoll) -> str:
-        if poll.group not in self._lines:
-            groups = self._reader.groups()
-            self._lines = {n: GroupLines(self._site, g, self._points) for n, g in groups.items()}
-        return self._lines[poll.group].lines(poll)
 
     def _wait(self, answer: Answer) -> float:
         paused = verdict(answer) is Verdict.PAUSE
@@ -205,12 +210,13 @@ def start_forwarding(
     acknowledge: Acknowledge,
     stop: threading.Event,
     quarantine: Quarantine | None = None,
+    recent: Recent | None = None,
 ) -> ForwardThread | None:
     """Forward in a thread of its own where the site file says so; join it after `stop`, before the writer closes."""
     section = config.file.forward
     if section is None:
         return None
     sink = InfluxSink(section, lambda: read_token(os.environ))
-    thread = ForwardThread(Forwarder(config.site, reader, sink, acknowledge, quarantine), stop)
+    thread = ForwardThread(Forwarder(config.site, reader, sink, acknowledge, quarantine, recent=recent), stop)
     thread.start()
     return thread

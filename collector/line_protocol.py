@@ -5,14 +5,14 @@ The schema is docs/influxdb-schema.md. Every field is a number: VictoriaMetrics,
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
 from pydantic_core import to_json
 
 from metering.quantity import Kind, quantity
-from metering.reading import MICRO, PollGroup, StoredPoll
+from metering.reading import MICRO, Poll, PollGroup, StoredPoll
 from metering.site import MeteringPoint, Role
 
 QUALITY: Final = "_quality"  # <quantity>_quality: an int field beside a value that is not GOOD
@@ -58,6 +58,9 @@ def prefix(site: str, point_id: str, point: MeteringPoint | None) -> str:
     return escape(measurement(point), measurement=True) + listed
 
 
+AnyPoll = Poll | StoredPoll
+
+
 def _whole(values: tuple[Any, ...]) -> bool:
     """True where every value is there and finite; looking for None one by one would cost more than the sum."""
     try:
@@ -82,8 +85,9 @@ class GroupLines:
             self._by_point.setdefault(column.point, []).append(index)
         self._prefix = {p: prefix(site, p, points.get(p)) for p in self._by_point}
         order = [i for indexes in self._by_point.values() for i in (*indexes, len(group.columns))]
+        self._as_given = order == [*range(len(order))] and not self._counters
         self._ordered = itemgetter(*order)
-        self._text = self._between()
+        self.first, *self.others = self._between()
 
     def _between(self) -> list[str]:
         """What stands before each number and behind the last, with an empty place for every number."""
@@ -97,28 +101,50 @@ class GroupLines:
             text += ["", "\n"]
         return text
 
-    def lines(self, poll: StoredPoll) -> str:
+    def lines(self, poll: AnyPoll) -> str:
         """A poll as whole lines, each with its newline; empty where the poll holds no value."""
-        values: tuple[Any, ...] = poll.values
-        if poll.quality is None and _whole(values):
-            row = [*values, poll.time_ms]
-            for index in self._counters:
-                row[index] /= MICRO
-            text = self._text.copy()
-            text[1::2] = to_json(self._ordered(row))[1:-1].decode().split(",")
-            return "".join(text)
-        return "".join(self._sparse(poll))
+        return printed([(self, poll)])
 
-    def _sparse(self, poll: StoredPoll) -> Iterator[str]:
+    def numbers(self, poll: AnyPoll) -> Sequence[Any] | None:
+        """What stands in the places between `first` and `others`; None where values are missing or doubtful."""
+        values: tuple[Any, ...] = poll.values
+        if poll.quality is not None or not _whole(values):
+            return None
+        row = [*values, poll.time_ms]
+        if self._as_given:
+            return row
+        for index in self._counters:
+            row[index] /= MICRO
+        found: tuple[Any, ...] = self._ordered(row)
+        return found
+
+    def sparse(self, poll: AnyPoll) -> Iterator[str]:
+        """The lines of a poll without what is missing, and with the grades of what is doubtful."""
         for point, indexes in self._by_point.items():
             fields = [text for i in indexes if (text := self._field(poll, i))]
             if fields:
                 yield f"{self._prefix[point]} {','.join(fields)} {poll.time_ms}\n"
 
-    def _field(self, poll: StoredPoll, index: int) -> str:
+    def _field(self, poll: AnyPoll, index: int) -> str:
         value, name = poll.values[index], self._columns[index].quantity
         if value is None or not math.isfinite(value):
             return ""
         text = to_json(value / MICRO if self._whole[index] else value).decode()
         grade = poll.quality[index] if poll.quality else 0
         return f"{name}={text},{name}{QUALITY}={grade}i" if grade else f"{name}={text}"
+
+
+def printed(polls: Iterable[tuple[GroupLines, AnyPoll]]) -> str:
+    """Polls as whole lines; their numbers are printed all at once, which takes half the time."""
+    text, numbers = [""], list[Any]()
+    for lines, poll in polls:
+        row = lines.numbers(poll)
+        if row is None:
+            text[-1] += "".join(lines.sparse(poll))
+        else:
+            text[-1] += lines.first
+            text += lines.others
+            numbers += row
+    if numbers:
+        text[1::2] = to_json(numbers)[1:-1].decode().split(",")
+    return "".join(text)

@@ -15,7 +15,7 @@ from typing import Any
 from collector.housekeeping import Housekeeping
 from metering.reading import Lane, Poll, PollGap, PollGroup, ValueGap
 from metering.sitefile import MetricsSection
-from metering.store.readings import LedgerKey, ReadingsWriter
+from metering.store.readings import Acknowledged, LedgerKey, ReadingsWriter
 
 Faults = Callable[[], list[str]]
 Text = Callable[[], bytes]
@@ -69,12 +69,13 @@ class TalliedWriter(ReadingsWriter):
         gaps: Iterable[PollGap] = (),
         value_gaps: Iterable[ValueGap] = (),
         ledger: Mapping[LedgerKey, int] | None = None,
+        acknowledged: Iterable[Acknowledged] = (),
     ) -> int:
         """Write one batch in one durable transaction, and count it."""
         polls, gaps, value_gaps = tuple(polls), tuple(gaps), tuple(value_gaps)
         began_s = time.monotonic()
         try:
-            seq = super().commit(polls, gaps, value_gaps, ledger)
+            seq = super().commit(polls, gaps, value_gaps, ledger, acknowledged)
         except Exception:
             self.tally.failures += 1
             raise

@@ -10,8 +10,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from collector.courier import BadLine, Courier, Line
-from collector.line_protocol import GroupLines, escape
+from collector.courier import BadLine, Courier
+from collector.line_protocol import escape
+from collector.parcel import Press
 from metering.reading import MICRO, PollGroup, SeriesKey, StoredPoll
 from metering.site import Site
 from metering.store.outbox import Outbox
@@ -63,11 +64,10 @@ class Readback:
         pause: Callable[[], object] = lambda: None,
     ) -> None:
         """`pause` is called between pages, so that others get to work."""
-        self._site, self._points = site.id, {p.id: p for p in site.points}
         self._reader, self._outbox, self._remote, self._courier = reader, outbox, remote, courier
         self._quarantine, self._pause = quarantine, pause
         self._groups: dict[int, PollGroup] = {}
-        self._lines: dict[int, GroupLines] = {}
+        self._press = Press(site, lambda: self._groups)
         self._aside: frozenset[tuple[int, str]] = frozenset()
         self._known: dict[int, tuple[object, dict[SeriesKey, Summary]]] = {}  # hour -> what it was made of, summaries
 
@@ -196,7 +196,7 @@ class Readback:
     def _lines_of(self, poll: StoredPoll, missing: Missing) -> Iterator[str]:
         """The lines of a poll that hold a missing reading."""
         points = {key[0] for key, time_ms in missing if time_ms == poll.time_ms}
-        for line in self._text(poll).splitlines():
+        for line in (whole.rstrip("\n") for whole in self._press.lines(poll)):
             if any(f",point={escape(point)}," in line for point in points):
                 yield line
 
@@ -212,13 +212,7 @@ class Readback:
             yield batch
 
     def _send(self, batch: list[StoredPoll]) -> list[BadLine]:
-        lines: list[Line] = [(poll.seq, self._text(poll)) for poll in batch]
-        return self._courier.carry(lines, None)
-
-    def _text(self, poll: StoredPoll) -> str:
-        if poll.group not in self._lines:
-            self._lines[poll.group] = GroupLines(self._site, self._groups[poll.group], self._points)
-        return self._lines[poll.group].lines(poll)
+        return self._courier.carry(self._press.parcel([(poll.seq, poll) for poll in batch]), None)
 
 
 def differing(ours: dict[SeriesKey, Summary], theirs: dict[SeriesKey, Summary]) -> set[SeriesKey]:

@@ -20,13 +20,16 @@ from metering.store.salvage import again, interrupted, rescued
 from metering.store.seals import seal
 from metering.store.sqlite import WriterLock, close_writer, open_writer, transaction
 
-__all__ = ["FORMAT", "LedgerKey", "ReadingsWriter", "dump_info", "load_info", "readings_path", "writing"]
+__all__ = [
+    "FORMAT", "Acknowledged", "LedgerKey", "ReadingsWriter", "dump_info", "load_info", "readings_path", "writing",
+]  # fmt: skip
 
 _CHECKED_BYTES = 256 * 2**20  # a file up to this size is looked through after a crash: it takes a second or two
 
 MOST_ASIDE = 20_000  # lines and messages kept in quarantine; beyond, the oldest go
 
 LedgerKey = tuple[int, int, Lane]  # (epoch, group, lane)
+Acknowledged = tuple[str, str, int, int]  # (sink, lane, first seq, last seq)
 
 
 def readings_path(store: Path) -> Path:
@@ -42,6 +45,7 @@ class ReadingsWriter:
         self._lock = WriterLock(self.path.parent, owner)
         self.reserve = Reserve(self.path.parent)
         self._broken = self._damaged = False
+        self.as_given = False  # whether the last commit wrote every poll it was given, under numbers in their order
         try:
             self._open()
         except BaseException:
@@ -182,9 +186,10 @@ class ReadingsWriter:
         gaps: Iterable[PollGap] = (),
         value_gaps: Iterable[ValueGap] = (),
         ledger: Mapping[LedgerKey, int] | None = None,
+        acknowledged: Iterable[Acknowledged] = (),
     ) -> int:
         """Write one batch in one durable transaction; a reading already there stays as it is. Returns the last seq."""
-        packings = self._packings
+        packings, self.as_given = self._packings, False
         rows = [
             (p.time_ms, p.group, p.epoch, p.tick, int(p.lane), packings[p.group].pack(p.values), p.words, p.quality)
             for p in polls
@@ -193,10 +198,11 @@ class ReadingsWriter:
             return self.last_seq
         before = self.last_seq
         try:
-            self._commit(rows, gaps, value_gaps, ledger or {})
+            whole = self._commit(rows, gaps, value_gaps, ledger or {}, acknowledged)
         except BaseException:
             self.last_seq = before
             raise
+        self.as_given = whole
         self._batch += 1
         failpoint("commit-after")
         return self.last_seq
@@ -207,17 +213,21 @@ class ReadingsWriter:
         gaps: Iterable[PollGap],
         value_gaps: Iterable[ValueGap],
         ledger: Mapping[LedgerKey, int],
-    ) -> None:
+        acknowledged: Iterable[Acknowledged],
+    ) -> bool:
         failpoint("commit-before")
         with self.transaction() as db:
-            self._insert(rows)
+            whole = self._insert(rows)
             db.executemany(sql.ADD_GAP, [_gap_row(gap) for gap in gaps])
             db.executemany(
                 sql.ADD_VALUE_GAP, [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps]
             )
             db.executemany(sql.ADD_LEDGER, [(e, g, int(lane), tick) for (e, g, lane), tick in ledger.items()])
+            for one in acknowledged:
+                _acknowledge(db, *one)
             db.execute(sql.SET_STATE, ("batch", self._batch + 1))
             failpoint("commit-written")
+        return whole
 
     def append_history(self, rows: Iterable[tuple[int, int, bytes, bytes]]) -> int:
         """Write polls that are packed already: (time_ms, group, values, words), oldest first; lane HISTORY."""
@@ -225,14 +235,17 @@ class ReadingsWriter:
             self._insert([(ms, group, 0, 0, int(Lane.HISTORY), vals, words, None) for ms, group, vals, words in rows])
         return self.last_seq
 
-    def _insert(self, rows: list[tuple[Any, ...]]) -> None:
+    def _insert(self, rows: list[tuple[Any, ...]]) -> bool:
+        """Write polls; whether none of them was there already."""
         first = self.last_seq + 1
-        self._db.executemany(sql.ADD_POLL, [(seq, *row, seal(*row)) for seq, row in enumerate(rows, first)])
+        numbered = [(seq, *row, seal(*row)) for seq, row in enumerate(rows, first)]
+        written = self._db.executemany(sql.ADD_POLL, numbered).rowcount
         newest: dict[int, int] = {}
         for row in rows:
             newest[row[1]] = max(row[0], newest.get(row[1], row[0]))
         self._db.executemany(sql.ADD_LAST, newest.items())
         self.last_seq += len(rows)
+        return written == len(rows)
 
     def delivered(self, sink: str) -> list[tuple[str, int, int]]:
         """Acknowledged ranges of a sink: (lane, first seq, last seq)."""
@@ -242,12 +255,7 @@ class ReadingsWriter:
     def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
         """Extend a sink's acknowledged range; ranges that touch are joined."""
         with self.transaction() as db:
-            joined = db.execute(sql.TOUCHING, (sink, lane, last_seq + 1, first_seq - 1)).fetchone()
-            low = first_seq if joined[0] is None else min(first_seq, joined[0])
-            high = last_seq if joined[1] is None else max(last_seq, joined[1])
-            db.execute(sql.DROP_JOINED, (sink, lane, low, high))
-            db.execute("INSERT INTO delivered VALUES (?,?,?,?)", (sink, lane, low, high))
-            failpoint("acknowledge-written")
+            _acknowledge(db, sink, lane, first_seq, last_seq)
 
     def quarantine(self, sink: str, rows: Iterable[tuple[int, str, str, int]]) -> None:
         """Set aside lines a sink will never take: (seq, line, reason, at_ms)."""
@@ -258,6 +266,15 @@ class ReadingsWriter:
     def close(self) -> None:
         """Fold the WAL in and give the folder free."""
         close_writer(self._db, self._lock)
+
+
+def _acknowledge(db: sqlite3.Connection, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
+    joined = db.execute(sql.TOUCHING, (sink, lane, last_seq + 1, first_seq - 1)).fetchone()
+    low = first_seq if joined[0] is None else min(first_seq, joined[0])
+    high = last_seq if joined[1] is None else max(last_seq, joined[1])
+    db.execute(sql.DROP_JOINED, (sink, lane, low, high))
+    db.execute("INSERT INTO delivered VALUES (?,?,?,?)", (sink, lane, low, high))
+    failpoint("acknowledge-written")
 
 
 def _fault(db: sqlite3.Connection, *, deep: bool) -> str:
