@@ -1,5 +1,6 @@
 """What an alert says, in Chinese and English, written apart; plain text without any template language."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -24,6 +25,9 @@ STATES: Mapping[str, Name] = {
     "firing": ("告警", "ALERT"), "repeat": ("仍未恢复", "STILL FIRING"), "resolved": ("已恢复", "RESOLVED"),
     "heartbeat": ("心跳", "HEARTBEAT"), "digest": ("汇总", "DIGEST"),
 }  # fmt: skip
+
+
+BARE = frozenset({"1", "count", "level"})  # units that nobody writes
 
 
 def clean(text: str) -> str:
@@ -80,10 +84,16 @@ def sentence(incident: Incident, rule: Rule | None, names: Names) -> Name:
         return (clean(f"{zh}：{incident.note[0]}"), clean(f"{en}: {incident.note[1]}"))
     if kind == "verdict":
         zh, en = incident.note if any(incident.note) else (zh, en)
-    unit = f" {incident.unit}" if incident.unit else ""
-    shown, limit = number(incident.value) + unit, number(incident.limit) + unit
+    shown, limit = (_amount(value, incident.unit, kind) for value in (incident.value, incident.limit))
     head = KINDS.get(kind, ("", ""))
     return (clean(f"{zh} {head[0]}：{shown}（限值 {limit}）"), clean(f"{en}, {head[1]}: {shown} (limit {limit})"))
+
+
+def _amount(value: float | None, unit: str, kind: str) -> str:
+    """A value with its unit; a share of polls is a percentage, never rounded up to all of them."""
+    if kind == "data_quality" and value is not None:
+        return f"{math.floor(round(value * 10_000, 6)) / 100:g} %"
+    return f"{number(value)} {'' if unit in BARE else unit}".rstrip()
 
 
 def _absence(incident: Incident, zh: str, en: str, names: Names) -> Name:

@@ -15,9 +15,10 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from analytics.api_books import books
 from analytics.api_judgements import judgements
-from analytics.api_period import InPeriod
+from analytics.api_period import InPeriod, InResolution, refuse_too_many
 from analytics.api_writes import add_writing, whoami
 from analytics.audit import Audit, AuditError
+from analytics.curves import Resolution
 from analytics.guard import Guard
 from analytics.refusals import FORMS, REFUSALS, SECURITY, RefusedError, SecureHeaders, install, problem
 from analytics.server import serve
@@ -58,8 +59,8 @@ class Service(Protocol):
         """Energy and carbon of a period, line by line, location- and market-based."""
         ...
 
-    def energy(self, period: str) -> Document:
-        """The quarter-hours of a period [kWh]; null where nothing is known."""
+    def energy(self, period: str, resolution: Resolution = "15min") -> Document:
+        """The quarter-hours, hours, days or months of a period [kWh]; null where nothing is known."""
         ...
 
     def tree(self, period: str) -> Document:
@@ -120,9 +121,10 @@ def balance(service: Asked, period: InPeriod) -> Document:
     return service.balance(period)
 
 
-def energy(service: Asked, period: InPeriod) -> Document:
-    """The quarter-hours of a period [kWh]."""
-    return service.energy(period)
+def energy(service: Asked, period: InPeriod, resolution: InResolution = "15min") -> Document:
+    """The quarter-hours of a period [kWh]; hours (of UTC), days and months (of the site) where they are asked for."""
+    refuse_too_many(period, resolution)
+    return service.energy(period, resolution)
 
 
 def tree(service: Asked, period: InPeriod) -> Document:

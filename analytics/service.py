@@ -12,7 +12,7 @@ from analytics.alert_site import site_alerts
 from analytics.balance import Settings, balance
 from analytics.carbon_uncertainty import Judge, intervals_of, with_uncertainty
 from analytics.criteria_files import load_editions, load_uncertainty
-from analytics.curves import curves_document, period_body
+from analytics.curves import Resolution, curves_document, period_body
 from analytics.documents import balance_document, indicator_document
 from analytics.entered import entries_document, with_entries
 from analytics.factor_files import DATA
@@ -205,10 +205,10 @@ class FactoryService:
         body["suppliers"] = coverage(suppliers_of(entries))
         return {**head, **span, "provisional": until is None or until < end, **body}
 
-    def energy(self, period: str) -> Document:
-        """The quarter-hours of a period [kWh]."""
+    def energy(self, period: str, resolution: Resolution = "15min") -> Document:
+        """The energy of a period over time [kWh]."""
         found = self.account(period)
-        return curves_document(found.period, found.flows)
+        return curves_document(found.period, found.flows, self.config.zone, resolution)
 
     def matching(self, period: str) -> Document:
         """Clean electricity against load by the hour, and the battery's colours."""

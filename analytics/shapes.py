@@ -45,8 +45,9 @@ class BalanceShape(_Shape):
 
 
 class EnergyShape(_Shape):
-    """The quarter-hours of a period [kWh]; null where nothing is known."""
+    """The quarter-hours, hours, days or months of a period [kWh]; null where nothing is known."""
 
+    resolution: str
     start_ms: list[int]
     series: dict[str, list[float | None]]
 

@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from analytics import api_period, api_writes
+from analytics import api_writes
 from analytics.api import FORMS, SECURITY, make_app, serve
 from analytics.stream import Live
 from metering.store import StoreError
@@ -61,7 +61,7 @@ DOCUMENTS = {
     "live": "now_ms points flow",
     "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside "
     "uncertainty entries",
-    "energy?period=2026-11-21": "start_ms series placed provisional_from_ms",
+    "energy?period=2026-11-21": "resolution start_ms series placed provisional_from_ms",
     "matching?period=2026-11": "site period annual_match hourly_match cfe_score coverage heat_map",
     "tree?period=2026-11": "site period settled_until_ms provisional nodes fit sankey cost uncertainty areas",
     "indicators?period=2026-11": "period indicators",
@@ -159,10 +159,24 @@ def test_a_period_that_is_too_long_is_refused_with_advice(client: TestClient, vi
 
 
 def test_no_answer_holds_more_than_a_hundred_thousand_points(client: TestClient) -> None:
-    longest = client.get("/api/v1/energy", params={"period": "2025-09-12..2026-10-16"})
-    assert longest.status_code == 200
-    assert api_period.LONGEST_H * 4 == 38_400 < MOST_POINTS
+    for period, status in (("2026-07", 200), ("2026-06-10..2026-10-15", 200), ("2026", 413), ("FY2026", 413)):
+        answer = client.get("/api/v1/energy", params={"period": period})
+        assert answer.status_code == status, period
+        assert status == 413 or values(answer.json()) <= MOST_POINTS
+    refused = client.get("/api/v1/energy", params={"period": "2026"}).json()
+    assert "resolution=15min, more than 100,000" in refused["detail"]
+    coarser = "ask with resolution=hour or resolution=day or resolution=month"
+    assert refused["mend"] == f"{coarser}, or for at most 130 days at a time"
+    for resolution in ("hour", "day", "month"):
+        longest = {"period": "2025-09-12..2026-10-16", "resolution": resolution}
+        assert client.get("/api/v1/energy", params=longest).status_code == 200
+    assert client.get("/api/v1/energy", params={"period": "2026-10", "resolution": "1s"}).status_code == 400
     assert api_writes.MOST_ENTRIES <= MOST_POINTS
+
+
+def values(document: Document) -> int:
+    """Of the arrays of an answer."""
+    return len(document["start_ms"]) + sum(len(column) for column in document["series"].values())
 
 
 def test_an_unknown_standard_says_where_the_list_is(client: TestClient) -> None:

@@ -67,3 +67,18 @@ def test_a_device_of_many_points_is_called_after_the_first_three(tmp_path: Path)
     whole = "  - {id: p4, role: load, parent: grid, device: r2, quantities: [active_power], name: 点4}\n"
     (tmp_path / "site.yaml").write_text(SITE + more + whole, encoding="utf-8")
     assert SiteNames(load_site(tmp_path / "site.yaml")).device("r2")[0] == "点1、点2、点3 …"
+
+
+AMOUNTS = [
+    ("data_quality", 0.9034, 0.98, "", "90.34 % (limit 98 %)"),
+    ("data_quality", 0.99999, 1.0, "", "99.99 % (limit 100 %)"),
+    ("data_quality", 0.569999, 0.57, "", "56.99 % (limit 57 %)"),
+    ("verdict", 0.908, 0.7, "1", "0.908 (limit 0.7)"),
+    ("threshold", 1612.3, 1500.0, "kW", "1,612 kW (limit 1,500 kW)"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "limit", "unit", "said"), AMOUNTS)
+def test_an_amount_is_written_as_people_read_it(kind: str, value: float, limit: float, unit: str, said: str) -> None:
+    one = Incident("k", "r", "site", Severity.WARNING, 0, 0, value, limit, unit)
+    assert sentence(one, Rule("r", kind), lambda *_: ("", ""))[1].endswith(f": {said}")

@@ -87,7 +87,7 @@ function sums(document_) {
   const row = (word, lb, mb, kind = "") => h("tr", { class: kind }, h("th", { scope: "row" }, t(word)), cell(word, lb, "LB"), cell(word, mb, "MB"));
   const head = (method) => h("th", { scope: "col", title: t(`method.${method}.long`) }, `${t(`method.${method}`)} ${method}`);
   return h("table", { class: "sums" },
-    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("balance.gross")), head("LB"), head("MB"))),
+    h("thead", null, h("tr", null, h("th", { scope: "col" }, t("balance.gross"), h("div", { class: "narrow-only" }, t("balance.interval"))), head("LB"), head("MB"))),
     h("tbody", null, row("scope.1", "scope1", "scope1"), row("scope.2", "scope2_lb", "scope2_mb"), row("scope.total", "total_lb", "total_mb", "total")));
 }
 
@@ -130,7 +130,7 @@ function lines({ lines: all_, totals, faults, rejected }) {
   ];
 }
 
-const listed = (word, entries) => entries?.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t(word)), entries.map((entry) => h("p", null, named(entry), " ", h("span", { class: "faint" }, entry.where))));
+const listed = (word, entries) => entries?.length > 0 && h("div", { class: "faults" }, h("h3", { class: "card-title" }, t(word)), entries.map((entry) => h("p", { title: entry.where }, named(entry))));
 
 function lineRow(line, index) {
   const { activity, factor } = line;

@@ -5,16 +5,23 @@ import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
 import { axis, dateOf, dayOf, figure, minuteOf, momentOf, monthOf, plain } from "./figures.js";
+import { isDay } from "./period.js";
 import { numberTable } from "./table.js";
 import { t } from "./words.js";
 
 const UP = [["grid_import", "grid"], ["generation", "pv"], ["discharge", "storage"]];
 const DOWN = [["grid_export", "grid"], ["charge", "storage"]];
+const QUARTER_MS = 900000;
 const COLUMNS = [...UP, ...DOWN, ["consumption", "load"]];
 
+const isYear = (period) => /^(FY)?\d{4}$/i.test(period);
+
+// A year's quarter-hours are more than one answer may hold, and more than anybody sees.
+export const energyPath = (period) => `energy?period=${encodeURIComponent(period)}&resolution=${isDay(period) ? "15min" : isYear(period) ? "month" : "day"}`;
+
 // Quarter-hours as they are for a day; whole site days for a month, months for a year. A bucket knows whether it is whole.
-export function buckets({ start_ms: starts, series, provisional_from_ms: from, placed = [] }, period) {
-  const keyOf = /^\d{4}-\d{2}-\d{2}$/.test(period) ? (ms) => ms : period.length === 4 || period.startsWith("FY") ? (ms) => dateOf(ms).slice(0, 7) : dateOf;
+export function buckets({ start_ms: starts, series, provisional_from_ms: from, placed = [], quarters, lacking, estimated: counted }, period) {
+  const keyOf = isDay(period) ? (ms) => ms : isYear(period) ? (ms) => dateOf(ms).slice(0, 7) : dateOf;
   const made = new Map();
   const estimated = new Set(placed);
   starts.forEach((ms, index) => {
@@ -25,16 +32,17 @@ export function buckets({ start_ms: starts, series, provisional_from_ms: from, p
       const kwh = series[column]?.[index];
       if (typeof kwh === "number") bucket.sums[column] = (bucket.sums[column] ?? 0) + kwh;
     }
-    if (typeof series.consumption?.[index] !== "number") bucket.missing += 1;
-    bucket.count += 1;
-    if (estimated.has(index)) bucket.estimated += 1;
-    bucket.provisional ||= from !== null && from !== undefined && ms >= from;
+    const all = quarters?.[index] ?? 1;
+    bucket.missing += lacking?.[index] ?? Number(typeof series.consumption?.[index] !== "number");
+    bucket.count += all;
+    bucket.estimated += counted?.[index] ?? Number(estimated.has(index));
+    bucket.provisional ||= from !== null && from !== undefined && ms + (all - 1) * QUARTER_MS >= from;
   });
   return [...made.values()];
 }
 
 export function curveCard(period) {
-  const path = `energy?period=${encodeURIComponent(period)}`;
+  const path = energyPath(period);
   const into = card("curve", { title: t("curve.title") });
   let rows = [];
   const { place, redraw, close } = chart(t("curve.title"), () => option(rows, period));
@@ -54,7 +62,7 @@ function legend(rows) {
   return h("p", { class: "legend" }, up, h("span", null, `— ${t("curve.consumption")}`), down, notes);
 }
 
-const labelOf = (row, period) => (/^\d{4}-\d{2}-\d{2}$/.test(period) ? minuteOf(row.start_ms) : period.length === 4 || period.startsWith("FY") ? monthOf(row.start_ms) : dayOf(row.start_ms));
+const labelOf = (row, period) => (isDay(period) ? minuteOf(row.start_ms) : isYear(period) ? monthOf(row.start_ms) : dayOf(row.start_ms));
 
 function table(rows, period) {
   const head = [t("curve.start"), ...COLUMNS.map(([column]) => `${t(`curve.${column}`)} kWh`)];

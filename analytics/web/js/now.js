@@ -2,7 +2,7 @@
 
 import { followAlerts } from "./alerts.js";
 import { card, show } from "./card.js";
-import { buckets } from "./curve.js";
+import { buckets, energyPath } from "./curve.js";
 import { watch } from "./documents.js";
 import { h, morph, put, s } from "./dom.js";
 import { equipmentCards, indicatorsOf } from "./equipment.js";
@@ -53,7 +53,7 @@ export function openNow(root, page) {
   const hours = h("div", { class: "hours" });
   const stops = [
     follow(`balance?period=${today}`, cards.today, (d) => todayOf(d, hours)),
-    watch(`energy?period=${today}`, EVERY_S, (state) => state.document && put(hours, hoursOf(state.document, today))),
+    watch(energyPath(today), EVERY_S, (state) => state.document && put(hours, hoursOf(state.document, today))),
     follow(`balance?period=${today.slice(0, 7)}`, cards.month, monthOf, (d) => d.lines.length === 0 && t("balance.empty")),
     follow("score", cards.verdicts, scoreOf, (d) => d.verdicts.length === 0 && t("criteria.empty")),
     follow("quality", cards.quality, qualityOf),

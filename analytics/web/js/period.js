@@ -4,7 +4,7 @@ const NOW = { day: 10, month: 7, year: 4 };
 const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
 
 // A day of the calendar: there is no 31 November.
-function isDay(text) {
+export function isDay(text) {
   const [, year, month, day] = DAY.exec(text)?.map(Number) ?? [];
   const date = new Date(Date.UTC(year, month - 1, day));
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;

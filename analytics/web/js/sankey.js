@@ -43,7 +43,7 @@ const isNarrow = (width) => width < NARROW * parseFloat(getComputedStyle(documen
 // Known before it is drawn, so that nothing below has to move.
 function heightOf(links, narrow) {
   const leaves = new Set(links.map((link) => link.target).filter((id) => !links.some((link) => link.source === id))).size;
-  return `${Math.max(16, (narrow ? 2.4 : 1.4) * leaves)}rem`;
+  return `${Math.max(16, (narrow ? 3.25 : 1.4) * leaves)}rem`;
 }
 
 // What is seen on a small screen: the links that touch the bus.
@@ -83,7 +83,7 @@ function option({ nodes, links }, page, width) {
     textStyle: text,
     tooltip: tooltip(({ dataType, data: of_ }) => tip(dataType, of_, namesOf({ nodes }), totalOf)),
     series: [{
-      type: "sankey", left: 2, right: room * rem, top: 8, bottom: narrow ? 1.25 * rem : 8, nodeAlign: "left", nodeWidth: 0.5 * rem, nodeGap: (narrow ? 0.55 : 0.9) * rem, draggable: false, layoutIterations: 48, emphasis: { focus: "adjacency" },
+      type: "sankey", left: 2, right: room * rem, top: 8, bottom: narrow ? 1.25 * rem : 8, nodeAlign: "left", nodeWidth: 0.5 * rem, nodeGap: (narrow ? 1.75 : 0.9) * rem, draggable: false, layoutIterations: 48, emphasis: { focus: "adjacency" },
       label: { ...text, color: of("ink"), distance: 0.4 * rem, position: "right", rich: { n: { fontWeight: 650, color: of("ink"), fontFamily: of("type"), fontSize: 0.75 * rem }, u: { color: of("ink-3"), fontFamily: of("type"), fontSize: 0.6875 * rem } } },
       labelLayout: { hideOverlap: true }, lineStyle: { opacity: 0.3, curveness: 0.5 }, data, links: kept.map(arrow),
     }],

@@ -35,13 +35,15 @@ function aim(target, year, rate) {
     months(target.paths.own, year), h("dl", { class: "tracks" }, PATHS.map(line)));
 }
 
-// Twelve months: what was emitted as a bar, what the path allows as a line across; months not known stay open.
+const across = (kind, index, at) => s("line", { class: kind, x1: index + 0.05, x2: index + 0.95, y1: at, y2: at });
+
+// Twelve months: what was emitted as a bar, what the path allows as a line across; months not known stay open, their share of the year's path is faint.
 function months({ months: list, allowed_t: allowed }, year) {
   const most = Math.max(1e-9, ...list.map((month) => Math.max(month.actual_t ?? 0, month.allowed_t ?? 0)), allowed / 12);
   const y = (value) => 100 - (92 * value) / most;
   const bar = (month, index) => [
     typeof month.actual_t === "number" && month.actual_t > 0 && s("rect", { class: month.over_t > 0 ? "over" : "", x: index + 0.15, width: 0.7, y: y(month.actual_t), height: 100 - y(month.actual_t) }),
-    month.allowed_t > 0 && s("line", { class: "allowed", x1: index + 0.05, x2: index + 0.95, y1: y(month.allowed_t), y2: y(month.allowed_t) }),
+    across(month.allowed_t > 0 ? "allowed" : "allowed may", index, y(month.allowed_t || allowed / 12)),
     s("rect", { class: "slot", x: index + 0.15, width: 0.7, y: 99, height: 1 }),
   ];
   const said = list.filter((month) => typeof month.actual_t === "number" && month.actual_t > 0).map((month) => `${month.label}: ${three(month.actual_t)} t / ${three(month.allowed_t)} t`).join(t("list.comma"));
