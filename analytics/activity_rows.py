@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from analytics.fuel_paths import PATHS
 from metering.config import Strict
-from metering.fields import Identifier, Number, Text, decimal
+from metering.fields import Identifier, Name, Named, Number, Text, decimal
 
 
 def _not_negative(value: Decimal) -> Decimal:
@@ -55,6 +55,12 @@ class Row(Strict):
         return self
 
 
+class Counted(Row):
+    """A record that the balance posts lines of."""
+
+    name: Named = Name()  # as reports show it; its id without one
+
+
 class Conditions(Strict):
     """At which a gas meter counted."""
 
@@ -63,7 +69,7 @@ class Conditions(Strict):
     z: Annotated[Number, Field(gt=0)] = Decimal(1)
 
 
-class Fuel(Row):
+class Fuel(Counted):
     """A fuel burnt: by volume, by mass or by heat, whichever its unit says."""
 
     type: Literal["combustion"]
@@ -123,7 +129,7 @@ class Fuel(Row):
         return ""
 
 
-class Refrigerant(Row):
+class Refrigerant(Counted):
     """A gas that escaped from machines or switchgear [kg]."""
 
     type: Literal["refrigerant"]
@@ -162,7 +168,7 @@ NEEDS = {
 }
 
 
-class Carbonate(Row):
+class Carbonate(Counted):
     """Carbonates that decompose: mass, what of it each is, how much of it converts."""
 
     type: Literal["carbonate"]
@@ -179,7 +185,7 @@ class MadeGas(Strict):
     destruction: Share
 
 
-class FluorinatedGas(Row):
+class FluorinatedGas(Counted):
     """A gas of etching or cleaning [kg]."""
 
     type: Literal["fluorinated_gas"]
@@ -192,7 +198,7 @@ class FluorinatedGas(Row):
     by_products: tuple[MadeGas, ...] = ()
 
 
-class Steam(Row):
+class Steam(Counted):
     """Steam or hot water bought [kg]; its heat from the tables."""
 
     type: Literal["steam"]
@@ -219,7 +225,7 @@ class OwnFactor(Strict):
     document: Text = Field(min_length=1)
 
 
-class ValueChain(Row):
+class ValueChain(Counted):
     """An activity of scope 3: an amount, or tonnes over kilometres."""
 
     type: Literal["scope3"]

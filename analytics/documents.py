@@ -69,7 +69,7 @@ def energy_document(flows: Flows) -> Document:
 
 def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) -> Document:
     """Energy and carbon of a period, line by line; the caller adds the period it was asked for."""
-    points = {p.id: Sentence(p.name("zh"), p.name("en")) for p in flows.site.points}
+    points = {p.id: Sentence(p.name("zh"), p.name("en")) for p in flows.site.points} | _recorded_names(balance)
     lines = [line for line in balance.lines if line.gas is gas]
     market = balance.share(gas, Method.MARKET_BASED, "provisional")
     return {
@@ -84,12 +84,17 @@ def balance_document(flows: Flows, balance: Balance, gas: Gas = Gas.CO2_ONLY) ->
     }  # fmt: skip
 
 
+def _recorded_names(balance: Balance) -> dict[str, Sentence]:
+    return {one.id: one.name for one in balance.settings.recorded if one.name is not None}
+
+
 def apart_document(balance: Balance, gas: Gas) -> Document:
     """What stands beside scopes 1 and 2 and in none of their totals: scope 3, biogenic CO2, Montreal gases."""
     lines = [line for line in balance.apart if line.gas is gas or line.scope == 0]  # those exist on one basis alone
     sums = {"scope3": 3, "biogenic": Category.BIOGENIC, "not_kyoto": Category.NOT_KYOTO}
+    names = _recorded_names(balance)
     return {
-        "lines": [line_document(line, Sentence(line.point, line.point)) for line in lines],
+        "lines": [line_document(line, names.get(line.point, Sentence(line.point, line.point))) for line in lines],
         **{f"{name}_kg": math.fsum(line.kg for line in lines if wanted in {line.scope, line.category})
            for name, wanted in sums.items()},
     }  # fmt: skip

@@ -17,7 +17,7 @@ UNITS = {
     Effect.OFFSET: "tCO2e", Effect.EVIDENCE: "document",
 }  # fmt: skip
 Positive = Annotated[float, Field(gt=0)]
-Driver = Literal["production", "workdays", "heating_degrees", "cooling_degrees"]
+Driver = Literal["production", "workdays", "air_volume", "heating_degrees", "cooling_degrees"]
 Least = Annotated[float, Field(ge=0)]
 
 

@@ -123,11 +123,11 @@ def _words(one: Track) -> Sentence:
     if one.over is None:
         return Sentence("没有完整月份，无法判断。", "No month is known: on or off track cannot be said.")
     count = sum(over is not None for _, _, over in one.months)
-    size = f"{abs(one.over):,.1f} t"
+    size, months = f"{abs(one.over):,.1f} t", "month" if count == 1 else "months"
     if one.over <= 0:
-        en = f"On track: {size} under the path in {count} months."
+        en = f"On track: {size} under the path in {count} {months}."
         return Sentence(f"达标，{count} 个月合计低于路径 {size}。", en)
-    return Sentence(f"偏离，{count} 个月合计超出路径 {size}。", f"Off track by {size} in {count} months.")
+    return Sentence(f"偏离，{count} 个月合计超出路径 {size}。", f"Off track by {size} in {count} {months}.")
 
 
 def _fiscal(service: "FactoryService", last: date, *, whole: bool) -> Document:

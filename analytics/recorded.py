@@ -33,6 +33,7 @@ class Recorded:
     part: Literal["all", "other_gases"] = "all"  # other_gases: CH4 and N2O alone, of a fuel whose CO2 is biogenic
     percent: float | None = None  # its own half 95 % interval [%]
     use: FuelUse | None = None
+    name: Sentence | None = None  # as reports show it; its id without one
     basis: tuple[Parameter, ...] = ()  # what the amount was made with: an enthalpy, the heat of feed water
 
     def within(self, start_ms: int, end_ms: int) -> Amount | None:

@@ -8,7 +8,17 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from analytics.activity_rows import Activity, Carbonate, FluorinatedGas, Fuel, Refrigerant, Row, Steam, ValueChain
+from analytics.activity_rows import (
+    Activity,
+    Carbonate,
+    Counted,
+    FluorinatedGas,
+    Fuel,
+    Refrigerant,
+    Row,
+    Steam,
+    ValueChain,
+)
 from analytics.factors import EmissionFactor, FactorTable, Gas, Method, Parameter
 from analytics.fuel_paths import PATHS, FuelUse, normal_volume
 from analytics.fuels import combustion
@@ -56,12 +66,13 @@ class Recorder:
         last = day(row.end, self.zone)
         return day(row.start, self.zone).start_ms, last.end_ms
 
-    def _made(self, row: Row, category: Category, activity: str, amount: Fraction, unit: str, how: Sentence,
+    def _made(self, row: Counted, category: Category, activity: str, amount: Fraction, unit: str, how: Sentence,
               **more: Any) -> Recorded:  # fmt: skip
         percent = None if row.uncertainty is None else float(row.uncertainty)
+        zh, en = row.name.zh or row.name.en, row.name.en or row.name.zh
         return Recorded(
             row.id, category, activity, micro_of(amount), unit, *self.span(row), row.tier, row.document, how,
-            percent=percent, **more,
+            percent=percent, name=Sentence(zh, en) if zh else None, **more,
         )  # fmt: skip
 
     def _fuel(self, row: Fuel) -> Iterator[Recorded]:
@@ -92,7 +103,7 @@ class Recorder:
             raise ValueError(f"no GWP is known for {name!r}" + (f"; is it {near[0]}?" if near else ""))
         return name
 
-    def _escaped(self, row: Row, gas: str, kg: Fraction, how: Sentence, category: Category, name: str) -> Recorded:
+    def _escaped(self, row: Counted, gas: str, kg: Fraction, how: Sentence, category: Category, name: str) -> Recorded:
         beside = Category.NOT_KYOTO if gas in self.outside else category
         one = self._made(row, beside, f"gwp.{self._gas(gas)}", kg, "kg", how, bases=(Gas.CO2E,))
         return replace(one, id=name)

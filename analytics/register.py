@@ -14,6 +14,7 @@ import numpy as np
 from analytics.calendar import DayKind, WorkCalendar, local_time
 from analytics.grid import Flow, Int
 from analytics.indicator_inputs import Inputs, Mask
+from analytics.indicators_equipment import air_made
 from analytics.indicators_products import finished
 from analytics.measures import Measure
 from analytics.savings import Float, Saving, fit, saved
@@ -31,6 +32,8 @@ class Row:
     verified: Saving | None
     why: Sentence | None
     overlaps: tuple[str, ...]
+    unit: str  # of the energy at its metering point
+    where: Sentence  # its metering point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +53,17 @@ class Days:
 
 def register(inputs: Inputs, calendar: WorkCalendar) -> tuple[Row, ...]:
     """Every measure of the site, in the order of the file."""
-    return tuple(Row(m, *_verified(m, inputs, calendar), _overlaps(m, inputs)) for m in inputs.measures)
+    return tuple(
+        Row(m, *_verified(m, inputs, calendar), _overlaps(m, inputs), *_place(m, inputs)) for m in inputs.measures
+    )
+
+
+def _place(measure: Measure, inputs: Inputs) -> tuple[str, Sentence]:
+    """The unit and the name of the metering point that a measure is verified at."""
+    flow = inputs.flows.points.get(measure.point)
+    point = next((p for p in inputs.flows.site.points if p.id == measure.point), None)
+    name = Sentence(point.name("zh"), point.name("en")) if point else Sentence(measure.point, measure.point)
+    return flow.unit if flow else "", name
 
 
 def _verified(measure: Measure, inputs: Inputs, calendar: WorkCalendar) -> tuple[Saving | None, Sentence | None]:
@@ -118,6 +131,14 @@ def _degrees(sign: int, fact: str) -> Driver:
     return of
 
 
+def _air(days: Days, inputs: Inputs, _: WorkCalendar) -> Explained | None:
+    flow = air_made(inputs)
+    if flow is None:
+        return None
+    volume, known = days.sums(flow)
+    return volume, known == days.whole
+
+
 def _workdays(days: Days, _: Inputs, calendar: WorkCalendar) -> Explained | None:
     kinds = [calendar.kind(EPOCH + timedelta(days=int(n))) for n in days.number]
     work = np.array([kind is DayKind.WORKDAY for kind in kinds])
@@ -125,8 +146,8 @@ def _workdays(days: Days, _: Inputs, calendar: WorkCalendar) -> Explained | None
 
 
 DRIVERS: Mapping[str, Driver] = {
-    "production": _production, "workdays": _workdays, "heating_degrees": _degrees(-1, "heating_base_c"),
-    "cooling_degrees": _degrees(1, "cooling_base_c"),
+    "production": _production, "workdays": _workdays, "air_volume": _air,
+    "heating_degrees": _degrees(-1, "heating_base_c"), "cooling_degrees": _degrees(1, "cooling_base_c"),
 }  # fmt: skip
 
 
@@ -153,24 +174,29 @@ def _line(point: str, inputs: Inputs) -> set[str]:
     return found
 
 
-def register_document(rows: tuple[Row, ...], unit: str = "kWh") -> dict[str, Any]:
+def register_document(rows: tuple[Row, ...]) -> dict[str, Any]:
     """The register; a saving stands with its interval, its statistics and its days, or why there is none."""
-    return {"measures": [_row(row, unit) for row in rows]}
+    return {"measures": [_row(row) for row in rows]}
 
 
-def _row(row: Row, unit: str) -> dict[str, Any]:
-    one, found = row.measure, row.verified
+def _row(row: Row) -> dict[str, Any]:
+    one = row.measure
     return {
         "id": one.id, "name": one.name.both(), "effect": one.effect.value, "declared": one.saving, "unit": one.unit,
-        "cost": one.cost, "done": one.done.isoformat() if one.done else None, "point": one.point,
-        "option": one.option, "document": one.document, "overlaps": list(row.overlaps),
-        "why": row.why.both() if row.why else None,
-        "verified": None if found is None else {
-            "saved": found.value, "half": found.half, "confidence": found.confidence, "unit": unit,
-            "days": found.days, "per_year": found.value / found.days * 365, "certain": found.certain,
-            "predicted": found.predicted, "observed": found.observed, "outside": dict(found.outside),
-            "baseline_days": found.baseline.days, "cv_rmse": found.baseline.cv_rmse, "nmbe": found.baseline.nmbe,
-            "autocorrelation": found.baseline.autocorrelation, "drivers": list(found.baseline.drivers),
-            "coefficients": list(found.baseline.coefficients),
-        },
+        "cost": one.cost, "price": one.price, "done": one.done.isoformat() if one.done else None,
+        "point": one.point, "where": row.where.both(), "option": one.option, "document": one.document,
+        "overlaps": list(row.overlaps), "why": row.why.both() if row.why else None,
+        "verified": None if row.verified is None else _saving(row.verified, row.unit),
+    }  # fmt: skip
+
+
+def _saving(found: Saving, unit: str) -> dict[str, Any]:
+    base, yearly = found.baseline, 365 / found.days
+    return {
+        "saved": found.value, "half": found.half, "confidence": found.confidence, "unit": unit,
+        "days": found.days, "per_year": found.value * yearly, "half_per_year": found.half * yearly,
+        "certain": found.certain, "predicted": found.predicted, "observed": found.observed,
+        "outside": dict(found.outside), "baseline_days": base.days, "cv_rmse": base.cv_rmse, "nmbe": base.nmbe,
+        "autocorrelation": base.autocorrelation, "drivers": list(base.drivers),
+        "coefficients": list(base.coefficients), "specific": found.specific and list(found.specific),
     }  # fmt: skip

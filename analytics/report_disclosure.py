@@ -7,9 +7,10 @@ from analytics import report_sections as part
 from analytics.report_claims import claims_blocks, conditions_table
 from analytics.report_facts import Facts
 from analytics.report_matching import matching_blocks
+from analytics.report_measures import measures_table, savings_tables
 from analytics.report_meters import nodes_table, suspects_table
 from analytics.report_parts import NOTHING, Cell, Chapter, Figure, Judgement, Table, Tag, Text, Verdicts, same, sentence
-from analytics.report_targets import measures_table, targets_blocks
+from analytics.report_targets import targets_blocks
 from analytics.terms import Sentence, Status
 
 Document = Mapping[str, Any]
@@ -44,7 +45,7 @@ def strategy(facts: Facts) -> Chapter:
         Text(S("能源结构、登记的减排措施，以及各项未满足要求的最便宜达标途径。金额与效果均为本厂声明值。",
                ("The energy mix, the measures the site declares, and the cheapest way to each criterion that is not"
                 " met. Prices and effects are the site's own declarations."))),
-        part.energy_chart(facts), measures_table(facts), ways_table(facts),
+        part.energy_chart(facts), measures_table(facts), *savings_tables(facts), ways_table(facts),
     ))  # fmt: skip
 
 
@@ -57,7 +58,8 @@ def ways_table(facts: Facts) -> Table:
         S("每年净成本（负为净收益）", "Net cost a year (negative: a gain)"),
     )
     ways: dict[tuple[str, str], list[Document]] = {}
-    for verdict in (v for s in facts.scores.values() for v in s["verdicts"]):
+    every = ({**v, "of": s["standard"]["id"]} for s in facts.scores.values() for v in s["verdicts"])
+    for verdict in every:
         if verdict.get("way") and verdict["outcome"] == "NOT_MET":
             ways.setdefault((verdict["name"]["en"], repr(verdict["way"])), []).append(verdict)
     currency = str(next((s["currency"] for s in facts.scores.values() if s.get("currency")), "CNY"))
@@ -74,9 +76,10 @@ def _way(alike: list[Document], currency: str) -> tuple[Cell, ...]:
     if not way["passes"]:
         share = f"{100 * way['share']:.0f} %"
         said += S(f"（合计只能弥补{share}）", f"(together they close {share} only)")
-    lack = Figure(NOTHING, gap["value"], gap["unit"]) if gap else None
+    ref = f"verdict/{one['of']}/{one['id']}"
+    lack = Figure(NOTHING, gap["value"], gap["unit"], f"{ref}/gap") if gap else None
     name = S(f"{one['name']['zh']}（{ids}）", f"{one['name']['en']} ({ids})")
-    return (name, lack, said, Figure(NOTHING, way["cost_per_year"], currency))
+    return (name, lack, said, Figure(NOTHING, way["cost_per_year"], currency, f"{ref}/way"))
 
 
 def risk(facts: Facts) -> Chapter:
@@ -117,9 +120,10 @@ def metrics(facts: Facts) -> Chapter:
 def annexes(facts: Facts) -> Iterator[Chapter]:
     """How every figure is made, by what factors, from what meters, and how to check it."""
     yield Chapter("A", S("附录 A：逐行核算", "Annex A: line by line"), (
-        Text(S("每行：活动数据 × 因子 = 排放量。图号可交给 zcf explain，逐级追到计数器读数、报文与文件页码。",
+        Text(S("每行：活动数据 × 因子 = 排放量。图号可交给 zcf explain，逐级追到计数器读数、报文与文件页码。"
+               "文件出处按其原文引用，不作翻译。",
                ("Each line is activity × factor. zcf explain takes a figure's id down to register readings, the words"
-                " that were read and the page of the document."))),
+                " that were read and the page of the document. Documents are cited in their own language."))),
         part.lines_table(facts.balance["lines"], "lines_co2", S("CO₂", "CO₂ alone")),
         part.lines_table(facts.co2e, "lines_co2e", S("CO₂e", "CO₂e")), part.factors_table(facts),
     ))  # fmt: skip

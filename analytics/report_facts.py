@@ -45,6 +45,7 @@ class Facts:
     matching: Document
     code: Mapping[str, str]
     position: Document | None = None  # of a site with allowances
+    gwp: str = ""  # whose global warming potentials
 
     @property
     def name(self) -> Sentence:

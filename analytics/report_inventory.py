@@ -46,7 +46,7 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
         Chapter("1", S("组织与边界", "Organisation and boundary"), (
             Text(S("章节顺序参照 ISO 14064-1:2018 第 9 章，凭记忆整理，未与原文核对。",
                    "In the order of ISO 14064-1:2018, clause 9, from memory; not checked against its text."), "notice"),
-            boundary_table(facts),
+            profile_table(facts), boundary_table(facts),
         )),
         Chapter("2", S("排放清单", "Inventory"), (
             *part.shortcomings(facts), part.scopes_chart(facts), category_table(facts), gas_text(facts),
@@ -65,6 +65,29 @@ def inventory(facts: Facts) -> tuple[Chapter, ...]:
         Chapter("6", S("可以据此声明什么", "What may be claimed from it"), claims_blocks(facts)),
         *annexes(facts),
     )  # fmt: skip
+
+
+def profile_table(facts: Facts) -> Table:
+    """Who reports, over what, by which approach: what the site file says, and what it does not say."""
+    first, last = (one.astimezone(facts.zone).date() for one in (facts.period.start, facts.period.end))
+    grid = facts.site["grid"]
+    where = " · ".join(filter(None, (grid["country"], grid["region"], grid["province"])))
+    closed = facts.closings[-1]["entry"]["who"] if facts.closings else ""
+    rows: tuple[tuple[Sentence, Sentence], ...] = (
+        (S("报告组织", "Reporting organisation"), facts.name + same(f" ({facts.site['id']})")),
+        (S("所在电网", "Grid region"), same(where)),
+        (S("报告期", "Reporting period"), S(f"{first} 起，{last} 前", f"from {first}, before {last}")),
+        (S("合并方法", "Consolidation"),
+         S("下列边界表计之后的全部设施；股权或控制权方法未声明。",
+           "All that lies behind the meters below; an equity or control approach is not declared.")),
+        (S("温室气体与 GWP", "Gases and GWP"),
+         S(f"仅 CO₂ 与 CO₂e（GWP 取 {facts.gwp}）两套总量并列；生物源 CO₂ 与蒙特利尔议定书气体单列。",
+           f"Totals of CO₂ alone and of CO₂e (GWP of {facts.gwp}) side by side; biogenic CO₂ and Montreal gases"
+           " apart.")),
+        (S("结账人", "Books closed by"), same(closed) if closed else S("尚未结账", "not closed")),
+        (S("核查", "Verification"), S("未经第三方核查", "not verified by a third party")),
+    )  # fmt: skip
+    return Table("profile", S("清单概况", "At a glance"), (S("项目", "Item"), S("内容", "Content")), rows)
 
 
 def boundary_table(facts: Facts) -> Table:

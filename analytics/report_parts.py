@@ -9,7 +9,7 @@ from analytics.terms import Sentence
 Document = dict[str, Any]
 # Resting on other months, on what is judged by the day or on every meter: explained at the site, not in a bundle.
 EXPLANATIONS = "explanations"  # the table in which every figure has a row of its own
-BEYOND = ("target/", "fiscal/", "position/", "score/", "node/")
+BEYOND = ("target/", "fiscal/", "position/", "score/", "node/", "measure/", "verdict/", "closing/")
 NOTHING, NONE = Sentence("", ""), Sentence("无。", "None.")
 
 

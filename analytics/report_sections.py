@@ -124,8 +124,8 @@ def _line(line: Document) -> tuple[Cell, ...]:
     unit = "kgCO2e" if line["gas"] == "co2e" else "kgCO2"
     half = (line.get("uncertainty") or {}).get("half_kg")
     return (
-        source, Figure(NOTHING, activity["value"], activity["unit"]),
-        Figure(NOTHING, factor["value"], factor["unit"], note=same(factor["id"]), digits=AS_PRINTED),
+        source, Figure(NOTHING, activity["value"], activity["unit"], f"activity/{line['id']}"),
+        _factor_value(factor, same(factor["id"])),
         S(line["match"]["zh"], line["match"]["en"]),
         Figure(NOTHING, line["kg"], unit, line["id"], line["status"], half),
         Tag(line["status"]),
@@ -153,10 +153,16 @@ def factors_table(facts: Facts) -> Table:
     return Table("factors", S("采用的因子", "Factors used"), heads, tuple(_factor(f) for _, f in sorted(seen.items())))
 
 
+def _factor_value(one: Document, note: Sentence = NOTHING) -> Figure:
+    return Figure(NOTHING, one["value"], one["unit"], f"factor/{one['id']}", note=note, digits=AS_PRINTED)
+
+
 def _factor(one: Document) -> tuple[Cell, ...]:
-    page = S(f"，第{one['page']}页", f", p. {one['page']}") if one["page"] else NOTHING
+    page = same(f", {one['page']}") if one["page"] else NOTHING  # a table of an annex has no page
+    if one["page"].isdigit():
+        page = S(f"，第{one['page']}页", f", p. {one['page']}")
     where = S(f"{one['document']}{page.zh}", f"{one['document']}{page.en}")
-    value = Figure(NOTHING, one["value"], one["unit"], digits=AS_PRINTED)
+    value = _factor_value(one)
     return (same(one["id"]), value, same(f"{one['year']} {one['region']}"), where, Tag(one["status"]))
 
 
@@ -164,7 +170,8 @@ def beside_table(facts: Facts) -> Table:
     """Offsets, certificates, exports and avoided emissions: beside the balance, never inside."""
     one = facts.balance["beside"]
     named = (
-        (S("已注销碳信用（抵销）", "Credits retired (offsets)"), "offsets_kg", "kgCO2e", "declared"),
+        (S("已注销碳信用（抵销，按天计入本期）", "Credits retired (by the period's days)"),
+         "offsets_kg", "kgCO2e", "declared"),
         (S("已注销绿证与绿电（按天计入本期）", "Certificates, green power (by the period's days)"),
          "certificates_kwh", "kWh", "declared"),
         (S("上网电量", "Electricity exported"), "export_kwh", "kWh", "found"),
@@ -232,7 +239,7 @@ def closings_table(facts: Facts) -> Table:
         told, entry = one["balance"]["totals"], one["entry"]
         is_same = told == now
         body.append((same(str(one["number"])), same(entry["who"]), both_moments(entry["at_ms"], facts.zone),
-                     Figure(NOTHING, told["total_mb"]["co2_only"], "kgCO2"),
+                     Figure(NOTHING, told["total_mb"]["co2_only"], "kgCO2", f"closing/{one['number']}"),
                      S("一致", "the same") if is_same else S("已重述", "restated")))  # fmt: skip
     return Table("closings", S("结账记录", "Closings"), heads, tuple(body),
                  S("本期尚未结账。", "The period has not been closed."))  # fmt: skip

@@ -214,18 +214,3 @@ def position_table(facts: Facts) -> tuple[Table, ...]:
 def _position(one: Document, name: str) -> float | None:
     value = one[name]["value"] if isinstance(one[name], Mapping) else one[name]
     return None if value is None else float(value)
-
-
-def measures_table(facts: Facts) -> Table:
-    """What the site declares it could do."""
-    heads = (S("措施", "Measure"), S("每年效果", "Effect a year"), S("投资", "Outlay"), S("单价", "Price"),
-             S("依据文件", "Document"))  # fmt: skip
-    currency = facts.site.get("currency", "CNY")
-    body = tuple(
-        (sentence(m["name"]), Figure(NOTHING, m["saving"], m["unit"]) if m["saving"] else None,
-         Figure(NOTHING, m["cost"], currency) if m["cost"] else None,
-         Figure(NOTHING, m["price"], f"{currency}/{m['unit']}") if m["price"] else None, same(m["document"]))
-        for m in facts.measures
-    )  # fmt: skip
-    return Table("measures", S("本厂登记的减排措施", "Measures the site declares"), heads, body,
-                 S("未登记措施。", "No measure is declared."))  # fmt: skip

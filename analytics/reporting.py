@@ -17,8 +17,7 @@ from analytics.calendar import local_time
 from analytics.closing import closings, effective, items_within
 from analytics.flows import Flow, Flows
 from analytics.issuing import issued_documents
-from analytics.measure_rows import measures as measures_of
-from analytics.measures import Effect
+from analytics.measured import measured
 from analytics.progress import progress_of
 from analytics.report import KINDS, report
 from analytics.report_facts import SIX_PATHS, Facts
@@ -64,9 +63,9 @@ def gather(service: FactoryService, period: str) -> Facts:
         {name: service.score(name, period) for name in dict.fromkeys(names)}, steps(found.flows, config),
         closings(service.results, found.period.label),
         [fingerprint.entry_body(one) for one in effective(service.source, found.period)],
-        items_within(service, found.period), measures(config), service.claims(period),
+        items_within(service, found.period), measured(service, found.period)["measures"], service.claims(period),
         progress_of(service, found.period), service.matching(period), fingerprint.code(),
-        positions(service, found.period),
+        positions(service, found.period), config.file.gwp,
     )  # fmt: skip
 
 
@@ -82,15 +81,6 @@ def positions(service: FactoryService, period: Period) -> Document | None:
     if not ledger.verified and not any(lot.asset.family == "allowance" for lot in ledger.lots.values()):
         return None
     return service.position(from_ms(period.end_ms - 1).astimezone(service.config.zone).year)
-
-
-def measures(config: SiteConfig) -> list[Document]:
-    """The measures of the site file, as declared, each in its own unit."""
-    return [
-        {"name": m.name.both(), "saving": m.saving if m.effect is not Effect.EVIDENCE else None, "unit": m.unit,
-         "cost": m.cost, "price": m.price, "document": m.document}
-        for m in measures_of(config.file.measures, config.document)
-    ]  # fmt: skip
 
 
 def steps(flows: Flows, config: SiteConfig) -> Document:

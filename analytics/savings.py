@@ -36,6 +36,7 @@ class Baseline:
     effective_days: float
     cv_effective: float
     ranges: Mapping[str, tuple[float, float]]
+    means: Mapping[str, float]  # of each driver, a day
     spread: Float  # covariance of the coefficients for a residual of 1
 
     def predicted(self, drivers: Mapping[str, Float]) -> Float:
@@ -55,6 +56,16 @@ class Saving:
     confidence: float
     outside: Mapping[str, float]  # drivers beyond the baseline's range, by how much of it [%]
     baseline: Baseline
+    means: Mapping[str, float]  # of each driver, a day
+
+    @property
+    def specific(self) -> tuple[float, float] | None:
+        """Energy per unit of what alone drives it, before and after; None with several drivers, or none at work."""
+        [name] = names if len(names := self.baseline.drivers) == 1 else [""]
+        before, after = self.baseline.means.get(name, 0.0), self.means.get(name, 0.0)
+        if before <= 0 or after <= 0:
+            return None
+        return self.baseline.mean / before, self.observed / self.days / after
 
     @property
     def value(self) -> float:
@@ -95,7 +106,7 @@ def fit(energy: Float, drivers: Mapping[str, Float]) -> Baseline | Sentence:
     return Baseline(
         names, tuple(found.tolist()), n, mean, 100 * math.sqrt(squares / (n - size)) / mean,
         100 * float(rest.sum()) / float(energy.sum()), rho, effective,
-        100 * math.sqrt(squares / (effective - size)) / mean, ranges,
+        100 * math.sqrt(squares / (effective - size)) / mean, ranges, _means(drivers),
         np.asarray(np.linalg.inv(table.T @ table), np.float64),
     )  # fmt: skip
 
@@ -111,7 +122,12 @@ def saved(baseline: Baseline, energy: Float, drivers: Mapping[str, Float], confi
     t = student(confidence, effective - len(baseline.coefficients))
     published = abs(predicted) * baseline.cv_effective / 100 * spread * growth
     half = t * max(published, _least_squares(baseline, drivers, m))
-    return Saving(predicted, float(energy.sum()), m, half, confidence, _outside(baseline, drivers), baseline)
+    outside, means = _outside(baseline, drivers), _means(drivers)
+    return Saving(predicted, float(energy.sum()), m, half, confidence, outside, baseline, means)
+
+
+def _means(drivers: Mapping[str, Float]) -> dict[str, float]:
+    return {name: float(one.mean()) for name, one in drivers.items()}
 
 
 def _least_squares(baseline: Baseline, drivers: Mapping[str, Float], m: int) -> float:

@@ -37,11 +37,12 @@ class Declared:
         share = shares(start_ms, end_ms, zone)
         recorded = recorded_of(self.entries, self.recorder)
         held = (*base.instruments, *(i for i in instruments_of(ledger, self.names) if i.year in share))
+        offsets = (*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in share))
         sold = {k: v for k, v in attributes_sold(ledger, self.names).items() if k[1] in share}
         return replace(
             base,
             instruments=tuple(replace(i, volume_micro=int(i.volume_micro * share.get(i.year, 1))) for i in held),
-            credits=(*base.credits, *(c for c in credits_of(ledger, self.names) if c.year in share)),
+            credits=tuple(replace(c, kg=c.kg * share.get(c.year, 1)) for c in offsets),
             attributes_sold={key: int(micro * share[key[1]]) for key, micro in sold.items()},
             recorded=tuple(r for r in recorded if r.start_ms < end_ms and r.end_ms > start_ms),
             refused=rejected_of(ledger),

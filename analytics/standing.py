@@ -4,7 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from analytics.by_gas import by_gas
+from analytics.closing import closings
+from analytics.factors import Gas
 from analytics.indicators import INDICATORS
+from analytics.lines import BalanceLine
+from analytics.measured import measured
 from analytics.progress import progress_of
 from analytics.service import FactoryService
 from metering.period import from_ms
@@ -31,6 +35,9 @@ FORMULAS: Mapping[str, str] = {
     "free": "lots up to the year - what left them",
     "obligation": "what was verified, else what is forecast from the known days",
     "gap": "obligation - surrendered - free",
+    "predicted": "what the reporting days would have used by the baseline: b0 + sum of b x driver, by least squares",
+    "observed": "sum of what the reporting days used", "saved": "predicted - observed",
+    "per_year": "saved x 365 / reporting days",
 }  # fmt: skip
 
 
@@ -42,7 +49,8 @@ class Standing:
         self.makers: dict[str, Callable[..., Document]] = {
             "gas": self.gas, "target": self.target, "fiscal": self.fiscal, "claim": self.claim, "score": self.score,
             "verdict": self.verdict, "position": self.position, "beside": self.beside, "battery": self.battery,
-            "node": self.node,
+            "node": self.node, "measure": self.measure, "factor": self.factor, "activity": self.activity,
+            "closing": self.closing,
         }  # fmt: skip
 
     def told(self, figure: str) -> Document | None:
@@ -131,15 +139,78 @@ class Standing:
             "note": told["label"], "rests_on": [f"verdict/{standard}/{v['id']}" for v in kept],
         }  # fmt: skip
 
-    def verdict(self, standard: str, id_: str) -> Document:
-        """What one criterion found: value, threshold, evidence, and the figures it rests on."""
-        one = next(v for v in self.service.score(standard, self.period)["verdicts"] if v["id"] == id_)
+    def verdict(self, standard: str, id_: str, part: str = "") -> Document:
+        """What one criterion found: value, threshold, evidence, and the figures it rests on; its gap; its way."""
+        told = self.service.score(standard, self.period)
+        one = next(v for v in told["verdicts"] if v["id"] == id_)
+        if part:
+            return _way(one, told["currency"]) if part == "way" else _gap(standard, one)
         return {
             "value": one["value"], "unit": one["unit"], "formula": one["formula"] or one["indicator"],
             "status": one["status"], "reason": one["reason"], "outcome": one["outcome"], "op": one["op"],
             "threshold": one["threshold"], "threshold_status": one["threshold_status"], "proof": one["proof"],
             "sources": one["sources"], "rests_on": [*_indicator(one), *one["inputs"]],
         }  # fmt: skip
+
+    def factor(self, *id_: str) -> Document:
+        """A factor that lines of the period use: as it is printed, or what it is made of."""
+        name = "/".join(id_)
+        used = [one for one in self._lines() if one.factor.id == name]
+        told = used[0].explain()
+        factor, unit = told["factor"], used[0].amount.unit
+        gas = "kgCO2e" if used[0].factor.gas is Gas.CO2E else "kgCO2"
+        page = f", p. {factor['page']}" if factor["page"] else ""
+        return {
+            "value": float(used[0].factor.kg_per(unit)), "unit": f"{gas}/{unit}", "status": factor["status"],
+            "formula": factor["formula"] or f"{factor['value']} {factor['unit']}, as printed", "note": told["match"],
+            "documents": [{"what": f"{factor['document']} ({factor['status']})", "document": factor["source"] + page},
+                          *({"what": f"{p['param']} {p['value']} {p['unit']} ({p['status']})", "document": p["source"]}
+                            for p in factor["components"])],
+            "rests_on": [one.id for one in used],
+        }  # fmt: skip
+
+    def activity(self, *id_: str) -> Document:
+        """The activity of one line: the registers that metered it, or what was recorded and by which parameters."""
+        line = next(one for one in self._lines() if one.id == "/".join(id_))
+        walked = self.walk(line.id, self.period)["activity"]
+        what = f"{line.tier}, entered" if line.tier else "metered"
+        used = [{"what": f"{p.param} {p.printed} {p.unit} ({p.status})", "document": p.source} for p in line.basis]
+        return {"value": line.amount.value, "unit": line.amount.unit, "formula": what, "documents": used,
+                "series": walked["series"], "rests_on": [line.id]}  # fmt: skip
+
+    def _lines(self) -> Iterable[BalanceLine]:
+        balance = self.service.account(self.period).balance
+        return (*balance.lines, *balance.apart)
+
+    def measure(self, id_: str, name: str) -> Document:
+        """What a measure is declared to cost and save, and what it did save by its baseline."""
+        told = measured(self.service, self.service.period(self.period))["measures"]
+        one = next(m for m in told if m["id"] == id_)
+        head = {"documents": [{"what": f"site.yaml, measures: {id_}", "document": one["document"]}]}
+        if name in {"declared", "cost", "price"}:
+            currency = self.service.config.file.site.currency
+            unit = {"declared": one["unit"], "cost": currency, "price": f"{currency}/{one['unit']}"}[name]
+            return {**head, "value": one[name], "unit": unit, "status": "declared", "formula": "as declared"}
+        found = one["verified"]
+        half = {"saved": found["half"], "per_year": found["half_per_year"]}.get(name)
+        days = f"{found['baseline_days']} days of baseline, {found['days']} of reporting"
+        return {
+            **head, "value": found[name], "unit": found["unit"], "half": half, "status": "derived",
+            "formula": f"{FORMULAS[name]}; {days}",
+            "parts": {k: found[k] for k in ("cv_rmse", "nmbe", "autocorrelation")} | dict(
+                zip(("b0", *found["drivers"]), found["coefficients"], strict=True)),
+            "rests_on": [f"measure/{id_}/{n}" for n in ("predicted", "observed") if n != name]
+            if name in {"saved", "per_year"} else [],
+        }  # fmt: skip
+
+    def closing(self, number: str) -> Document:
+        """The gross market-based total as a closing froze it [kgCO2]."""
+        label = self.service.period(self.period).label
+        one = next(c for c in closings(self.service.results, label) if c["number"] == int(number))
+        return {"value": one["balance"]["totals"]["total_mb"]["co2_only"], "unit": "kgCO2",
+                "formula": "total_mb.co2_only as it was frozen",
+                "documents": [{"what": f"by {one['entry']['who']}", "document": one["entry"]["id"]}],
+                "rests_on": ["total_mb.co2_only"]}  # fmt: skip
 
     def position(self, name: str) -> Document:
         """A figure of the position book of the period's year [tCO2e], with the lots it rests on."""
@@ -189,6 +260,24 @@ class Standing:
 
 def _both(body: Document) -> dict[str, str]:
     return {"zh": body["zh"], "en": body["en"]}
+
+
+def _gap(standard: str, one: Document) -> Document:
+    """What one criterion lacks, in physical units."""
+    return {"value": one["gap"]["value"], "unit": one["gap"]["unit"], "reason": one["reason"],
+            "formula": "what its value lacks to the threshold, in the unit that would close it",
+            "rests_on": [f"verdict/{standard}/{one['id']}"]}  # fmt: skip
+
+
+def _way(one: Document, currency: str) -> Document:
+    """The cheapest way of one criterion, step by step."""
+    way = one["way"]
+    return {
+        "value": way["cost_per_year"], "unit": currency, "status": "declared",
+        "formula": "sum over its steps of cost / years + running + amount x (price - worth)",
+        "parts": {step["measure"]: step["cost_per_year"] for step in way["steps"]},
+        "rests_on": [f"measure/{step['measure']}/cost" for step in way["steps"]],
+    }  # fmt: skip
 
 
 def _indicator(one: Document) -> list[str]:

@@ -70,6 +70,8 @@ class NodeSection(Strict):
     tilt: float = 10
     commissioned: Day = 0
     losses: float = Field(default=0, ge=0, lt=0.2)
+    retrofitted: Day = 0
+    improvement: float = Field(default=0, ge=0, lt=1)
     base: dict[str, float] = Field(default_factory=dict)
 
     def freeze(self, seed: int) -> Node:

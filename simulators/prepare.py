@@ -27,6 +27,16 @@ def with_start(text: str, anchor: date, start_ms: int) -> str:
     return _printed(document)
 
 
+def with_retrofits(text: str, day: date) -> str:
+    """A plant file whose machines are improved on a day, or a site file whose measures that are done were done then."""
+    document = _parsed(text)
+    for key, mark in (("nodes", "retrofitted"), ("measures", "done")):
+        for row in document.get(key, ()):
+            if mark in row:
+                row[mark] = day
+    return _printed(document)
+
+
 def _parsed(text: str) -> Any:
     return _yaml().load(text)
 

@@ -100,7 +100,10 @@ def air(sheet: Sheet) -> None:
 
 def _compressor(sheet: Sheet, node: Node, flow: Floats, load: Floats, running: Floats) -> None:
     idle, slope = (0.09, 0.91) if node.variable else (0.27, 0.73)
-    sheet.power[node.id] = node.rating * (0.003 + 0.91 * running * (idle + slope * load)) * sheet.wobble(node.id)
+    taken = 0.003 + 0.91 * running * (idle + slope * load)
+    if node.improvement and sheet.grid.day >= node.retrofitted > 0:
+        taken = taken * (1 - node.improvement)  # the same air for less: what M&V is to find from the meters alone
+    sheet.power[node.id] = node.rating * taken * sheet.wobble(node.id)
     sheet.flows[node.id, "air_volume"] = flow
     sheet.flows[node.id, "run_hours"] = running
     sheet.flows[node.id, "load_hours"] = running * (load > 0.05)

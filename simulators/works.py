@@ -53,6 +53,8 @@ class Node:
     tilt: float = 10.0  # [°]
     commissioned: int = 0  # local day since 1970
     losses: float = 0.0  # of what flows through [fraction]
+    retrofitted: int = 0  # local day since 1970 from which a compressor is the better one; 0: never
+    improvement: float = 0.0  # of its power at equal flow, from that day on [fraction]
     base: Mapping[str, float] = field(default_factory=dict)  # counters on the anchor day [unit]
 
 

@@ -18,13 +18,17 @@ from metering.store.entries import EntriesReader, Entry, entering
 
 WHO = "demo"
 HOUR_MS = 3_600_000
-ACTIVITIES: tuple[Mapping[str, str], ...] = (
-    {"id": "boards", "type": "supplier", "name": "Bare boards", "spend": "3100000", "tonnes": "612"},
-    {"id": "housings", "type": "supplier", "name": "Housings", "spend": "1450000", "tonnes": "388"},
-    {"id": "packaging", "type": "supplier", "name": "Packaging", "spend": "240000"},
-    {"id": "chiller-refill", "type": "refrigerant", "gas": "R-410A", "method": "purchased", "purchases": "1.5"},
+ACTIVITIES: tuple[Mapping[str, Any], ...] = (
+    {"id": "boards", "type": "supplier", "name": "裸板 Bare boards", "spend": "3100000", "tonnes": "612"},
+    {"id": "housings", "type": "supplier", "name": "外壳 Housings", "spend": "1450000", "tonnes": "388"},
+    {"id": "packaging", "type": "supplier", "name": "包装 Packaging", "spend": "240000"},
+    {"id": "chiller-refill", "type": "refrigerant", "gas": "R-410A", "method": "purchased", "purchases": "1.5",
+     "name": {"zh": "冷水机组补充制冷剂", "en": "Refill of the chillers"}},
     {"id": "forklift-diesel", "type": "combustion", "fuel": "mobile.diesel_road", "amount": "420", "unit": "L",
-     "density": "0.84"},
+     "density": "0.84", "name": {"zh": "叉车柴油", "en": "Diesel of the forklifts"}},
+    {"id": "freight", "type": "scope3", "category": 4, "activity": "freight.road", "tonnes": "310", "km": "640",
+     "name": {"zh": "来料公路运输", "en": "Inbound freight by road"},
+     "factor": {"value": "0.0741", "unit": "kgCO2e/tkm", "document": "SIM-2026-058 承运商声明 carrier's statement"}},
 )  # fmt: skip
 LINES = {"smt": ("board-7", 5_200), "assembly": ("server-2", 3_100)}
 
@@ -45,11 +49,14 @@ def _entries(config: SiteConfig, from_day_ms: int, now_ms: int) -> Iterator[Entr
     recorder = Recorder(site_table(config), config.zone)
     month_of = _last_month(last)
     span = {"from": month_of.isoformat(), "to": _end_of(month_of).isoformat()}
-    head = {**span, "tier": "invoice", "document": "SIM books"}
+    head = {**span, "tier": "invoice", "document": "SIM 账目 books"}
     rows = ActivityFile.model_validate({"activities": [{**row, **head} for row in ACTIVITIES]}).activities
     for row in rows:
-        yield Entry(f"activity-{row.id}", "activity", WHO, "books of the month", now_ms, body_of(row, recorder))
+        body = body_of(row, recorder)
+        yield Entry(f"activity-{row.id}", "activity", WHO, "当月账目 books of the month", now_ms, body)
     yield from _certificates(config, last, now_ms)
+    yield from _allowances(last, now_ms)
+    yield from _credits(config, last, now_ms)
     yield from _orders(config, last, now_ms)
     yield from _closings(config, first, last, from_day_ms, now_ms)
 
@@ -60,7 +67,7 @@ def _closings(config: SiteConfig, first: date, last: date, from_day_ms: int, now
         label, span = f"{first:%Y-%m}", month(first.year, first.month, config.zone)
         if span.end_ms + HOUR_MS < now_ms:
             body = {"period": label, "incomplete": from_day_ms > span.start_ms, "state": ""}
-            yield Entry(f"closing-{label}", "closing", WHO, "month over", now_ms + 2, body)
+            yield Entry(f"closing-{label}", "closing", WHO, "月度结账 month over", now_ms + 2, body)
         first = _end_of(first) + timedelta(days=1)
 
 
@@ -77,17 +84,47 @@ def _certificates(config: SiteConfig, last: date, now_ms: int) -> Iterator[Entry
     lot: dict[str, Any] = {
         "asset": "gec", "registry": "SIM-GEC", "serials": "G-000001..G-000600", "micro": 600 * MICRO,
         "vintage": f"{last.year}-01", "project": "", "origin": "purchase", "factor": "0", "renewable": True,
-        "removal": False, "document": "SIM-2026-052 purchase", "quality": dict.fromkeys(QUALITY_CRITERIA, "met"),
+        "removal": False, "document": "SIM-2026-052 采购合同 purchase",
+        "quality": dict.fromkeys(QUALITY_CRITERIA, "met"),
     }  # fmt: skip
-    yield Entry("acquisition-gec", "acquisition", WHO, "green certificates", now_ms, lot)
+    yield Entry("acquisition-gec", "acquisition", WHO, "绿证 green certificates", now_ms, lot)
     span = year(last.year, config.zone)
     moved = {
         "start_ms": span.start_ms, "end_ms": span.end_ms,
         "lot": "acquisition-gec", "micro": 400 * MICRO, "serials": "G-000001..G-000400", "year": last.year,
-        "beneficiary": config.site.id, "on": last.isoformat(), "document": "SIM-2026-053 statement",
+        "beneficiary": config.site.id, "on": last.isoformat(), "document": "SIM-2026-053 注销声明 statement",
         "purpose": "own use",
     }  # fmt: skip
-    yield Entry("retirement-gec", "retirement", WHO, "for own use", now_ms + 1, moved)
+    yield Entry("retirement-gec", "retirement", WHO, "本厂使用 for own use", now_ms + 1, moved)
+
+
+def _allowances(last: date, now_ms: int) -> Iterator[Entry]:
+    """What was allocated for the year and what was bought beside it; it will not do, and the gap is forecast."""
+    for origin, micro, document in (("allocation", 90 * MICRO, "SIM-2026-054 分配通知 allocation notice"),
+                                    ("purchase", 10 * MICRO, "SIM-2026-055 采购合同 purchase")):  # fmt: skip
+        lot: dict[str, Any] = {
+            "asset": "allowance", "registry": "SIM-ETS", "serials": "", "micro": micro, "vintage": str(last.year),
+            "project": "", "origin": origin, "factor": "0", "renewable": False, "removal": False, "document": document,
+            "quality": {},
+        }  # fmt: skip
+        yield Entry(f"acquisition-allowance-{origin}", "acquisition", WHO, f"碳配额 allowances: {origin}", now_ms, lot)
+
+
+def _credits(config: SiteConfig, last: date, now_ms: int) -> Iterator[Entry]:
+    """A lot of CCER, a part of it retired for this year: below the line, in no total."""
+    lot: dict[str, Any] = {
+        "asset": "ccer", "registry": "SIM-CCER", "serials": "C-000001..C-000200", "micro": 200 * MICRO,
+        "vintage": str(last.year - 1), "project": "SIM-FOREST-07", "origin": "purchase", "factor": "0",
+        "renewable": False, "removal": False, "document": "SIM-2026-056 采购合同 purchase", "quality": {},
+    }  # fmt: skip
+    yield Entry("acquisition-ccer", "acquisition", WHO, "碳信用 carbon credits", now_ms, lot)
+    span = year(last.year, config.zone)
+    moved = {
+        "start_ms": span.start_ms, "end_ms": span.end_ms, "lot": "acquisition-ccer", "micro": 50 * MICRO,
+        "serials": "C-000001..C-000050", "year": last.year, "beneficiary": config.site.id, "on": last.isoformat(),
+        "document": "SIM-2026-057 注销声明 statement", "purpose": "a part of the boiler's gas",
+    }  # fmt: skip
+    yield Entry("retirement-ccer", "retirement", WHO, "抵销 offset", now_ms + 1, moved)
 
 
 def _orders(config: SiteConfig, last: date, now_ms: int) -> Iterator[Entry]:
@@ -100,4 +137,4 @@ def _orders(config: SiteConfig, last: date, now_ms: int) -> Iterator[Entry]:
             row = OrderRow.model_validate(words)
             one = row.freeze(config.zone)
             body = {"row": row.model_dump(mode="json", by_alias=True), "start_ms": one.start_ms, "end_ms": one.end_ms}
-            yield Entry(f"{ORDER}-{point}", ORDER, WHO, "MES export", now_ms, body)
+            yield Entry(f"{ORDER}-{point}", ORDER, WHO, "MES 导出 export", now_ms, body)

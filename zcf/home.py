@@ -22,13 +22,14 @@ from metering.store.sqlite import holder, is_locked
 from simulators.config import PlantFile, load_plant
 from simulators.faultfile import load_faults
 from simulators.history import write_history
-from simulators.prepare import with_ports, with_start
+from simulators.prepare import with_ports, with_retrofits, with_start
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "deploy" / "example"
 DAY_MS = 86_400_000
 PAGE_PORT = 8080
 PORTS = range(15_020, 32_020)  # below those that the kernel gives to outgoing connections
 TRIES = 100
+REPORTING = 3  # a third of the past lies behind the retrofit, two thirds are its baseline
 LEAD_MS = 5_000  # what the three processes take to be there
 
 
@@ -66,12 +67,15 @@ class Home:
     def prepare(self, days: int, faults: Path | None, now_ms: int) -> None:
         """Make or check the folder's files; ConfigError when one of them cannot be used."""
         self._take_faults(faults)
+        today = from_ms(now_ms)
+        improved = (today - timedelta(days=days // REPORTING)).date()  # the days before it are the baseline
         if not self.plant.exists():
-            anchor = (from_ms(now_ms) - timedelta(days=days + 2)).date()
-            text = (EXAMPLE / "plant.yaml").read_text(encoding="utf-8")
+            text = with_retrofits((EXAMPLE / "plant.yaml").read_text(encoding="utf-8"), improved)
+            anchor = (today - timedelta(days=days + 2)).date()
             self.plant.write_text(with_start(text, anchor, now_ms + LEAD_MS), encoding="utf-8")
         if not self.site.exists():
-            shutil.copyfile(EXAMPLE / "site.yaml", self.site)
+            text = with_retrofits((EXAMPLE / "site.yaml").read_text(encoding="utf-8"), improved)
+            self.site.write_text(text, encoding="utf-8")
         plant = load_plant(self.plant)
         if self.faults.exists():
             load_faults(self.faults, plant)

@@ -100,7 +100,9 @@ def known_figures(found: Mapping[str, Document]) -> Document:
     every = (*balance["lines"], *found["co2e.json"]["lines"], *balance["apart"]["lines"])
     lines = {line["id"]: line["kg"] for line in every}
     match = {f"{MATCH}.{name}": _percent(found["matching.json"][name]) for name in SCORES}
-    return {**totals, **lines, **balance["energy"], **match, **_around(balance, found)}
+    used = {f"activity/{line['id']}": line["activity"]["value"] for line in every}
+    used |= {f"factor/{line['factor']['id']}": line["factor"]["value"] for line in every}
+    return {**totals, **lines, **used, **balance["energy"], **match, **_around(balance, found)}
 
 
 def _around(balance: Document, found: Mapping[str, Document]) -> Document:

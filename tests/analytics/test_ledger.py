@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import serials
+from analytics.balance import Settings
 from analytics.factors import Gas
 from analytics.holdings import (
     Obligation,
@@ -25,12 +26,13 @@ from analytics.ledger import Ledger, read_ledger
 from analytics.ledger_files import load_assets
 from analytics.lines import Category
 from analytics.market import QUALITY_CRITERIA
-from analytics.site_settings import shares
+from analytics.recorder import Recorder
+from analytics.site_settings import Declared, shares
 from analytics.terms import Sentence
 from metering import period
 from metering.reading import MICRO
 from metering.store.entries import Entry
-from tests.analytics.carbon_works import works_balance, works_flows
+from tests.analytics.carbon_works import TABLE, TIANJIN, works_balance, works_flows
 
 ASSETS = load_assets()
 NAMES = frozenset({"works"})
@@ -208,6 +210,21 @@ def test_credits_stay_below_the_line() -> None:
     made = works_balance(works_flows(), credits=(credit,))
     assert made.totals(Gas.CO2E) == gross
     assert made.offsets_kg == 100_000
+
+
+def test_credits_of_a_year_count_by_the_periods_days_and_no_tonne_in_two_months() -> None:
+    vcu = lot(asset="vcu", registry="VCS", vintage="2024")
+    zone = ZoneInfo("Asia/Shanghai")
+    declared = Declared((vcu, retired(2, serials="G-0001..G-0100")), ASSETS, Recorder(TABLE, zone), NAMES)
+
+    def kg(span: period.Period) -> Fraction:
+        made = declared.settings(Settings(TIANJIN), span.start_ms, span.end_ms, zone)
+        return sum((c.kg for c in made.credits), Fraction(0))
+
+    assert kg(period.month(2026, 10, zone)) == Fraction(100_000 * 31, 365)
+    months = [kg(period.month(2026, number, zone)) for number in range(1, 13)]
+    assert sum(months) == kg(period.year(2026, zone)) == 100_000
+    assert kg(period.year(2027, zone)) == 0
 
 
 def test_the_position_book_says_what_is_short() -> None:

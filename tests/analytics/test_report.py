@@ -20,6 +20,7 @@ from analytics.report_claims import claims_table
 from analytics.report_facts import Facts
 from analytics.report_html import html
 from analytics.report_matching import matching_blocks
+from analytics.report_measures import savings_tables
 from analytics.report_parts import Chapter, Chart, Figure, Report, Table, report_document, same, sentence
 from analytics.report_targets import track_table
 from analytics.report_words import OUTCOME, STATUS, digits, interval, shown
@@ -38,12 +39,18 @@ NASTY = SITE.replace(
 TARGET = """targets:
   - {id: half, name: {zh: 减半, en: Halved}, base_year: 2024, base_t: 120, year: 2030, target_t: 60}
 """
+MEASURES = """measures:
+  - {id: shut_off, name: {zh: 停机, en: Switch off}, effect: electricity, saving: 900, cost: 100, years: 2,
+     point: grid, option: C, drivers: [workdays], done: 2026-10-22, document: SIM acceptance}
+  - {id: gec, name: {zh: 绿证, en: Certificates}, effect: green_power, price: 0.01, document: offer}
+"""
 
 
 @pytest.fixture(scope="module")
 def works(tmp_path_factory: pytest.TempPathFactory) -> MonthWorks:
     folder = tmp_path_factory.mktemp("works")
-    return MonthWorks(folder, site=NASTY + DECLARED + TARGET + "standards: [ict_five_dimension]\n").full().settle()
+    site = NASTY + DECLARED + TARGET + MEASURES + "standards: [ict_five_dimension]\n"
+    return MonthWorks(folder, site=site).full().settle()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +101,14 @@ def test_every_figure_can_be_explained_and_comes_out_the_same(works: MonthWorks,
     document = next(json.loads(f.data) for f in files if f.name.endswith(".json"))
     service, beyond = works.service(), document["beyond"]
     assert document["figures"] == figures_of(files)
-    assert {"target/half/base_t", "target/half/own/over_t", "score/ict_five_dimension/met"} <= beyond.keys()
+    assert {
+        "target/half/base_t", "target/half/own/over_t", "score/ict_five_dimension/met", "measure/shut_off/saved",
+        "measure/gec/price",
+    } <= beyond.keys()  # fmt: skip
+    heads = [name.partition("/")[0] for name in document["figures"]]
+    assert heads.count("activity") == heads.count("grid") + heads.count("gas") - len(
+        [n for n in document["figures"] if n.startswith("gas/") and n.count("/") == 2])  # fmt: skip
+    assert heads.count("factor") >= 2
     for name, value in {**document["figures"], **beyond}.items():
         told = explain(service, name, MONTH)
         assert told["value"] == value, name
@@ -161,6 +175,27 @@ def test_every_number_of_a_page_leads_to_its_own_row(files: list[File]):
     links = {str(attrs["href"])[1:] for tag, attrs in found.tags if tag == "a" and str(attrs["href"]).startswith("#f")}
     assert links
     assert links == rows
+
+
+@pytest.mark.parametrize("kind", ["disclosure", "cdp", "six_paths"])
+def test_a_measure_that_was_done_shows_baseline_reporting_days_and_interval(facts: Facts, kind: str):
+    [table] = [table for _, table in report(kind, facts).tables() if table.name == "saving_shut_off"]
+    by_name = {cells[0].en: cells for cells in table.rows if isinstance(cells[0], Sentence)}
+    saved, remark = by_name["Saved"][1:]
+    one = next(m for m in facts.measures if m["id"] == "shut_off")
+    assert isinstance(saved, Figure)
+    assert (saved.value, saved.half) == (one["verified"]["saved"], one["verified"]["half"])
+    assert "interval" in str(remark)
+    assert "22 days" in str(by_name["Adjusted baseline"][2])
+    assert "9 whole days" in str(by_name["Metered"][2])
+
+
+def test_a_measure_done_after_the_period_has_saved_nothing_in_it(facts: Facts):
+    later = [{**m, "done": m["done"] and "2026-11-03"} for m in facts.measures]
+    assert savings_tables(replace(facts, measures=later)) == ()
+    why = [{**m, "verified": None, "why": {"zh": "基线太短", "en": "too short"}} for m in facts.measures]
+    [table] = savings_tables(replace(facts, measures=why))
+    assert (table.rows, table.empty) == ((), Sentence("基线太短", "too short"))
 
 
 def test_a_workbook_keeps_one_unit_a_column_and_numbers_are_numbers(files: list[File]):

@@ -26,11 +26,12 @@ def test_the_books_are_entered_once_and_every_room_reads_them(tmp_path: Path) ->
     assert {e.body["period"] for e in entries if e.kind == "closing"} == {"2026-10"}
     ledger = read_ledger(entries, load_assets())
     assert not ledger.refused
-    assert len(ledger.moves) == 1
+    assert {m.id for m in ledger.moves} == {"retirement-gec", "retirement-ccer"}
+    assert sum(lot.asset.family == "allowance" for lot in ledger.lots.values()) == 2
     assert len(suppliers_of(entries)) == 3
-    assert {r.scope for one in recorded_of(entries, service.recorder) if (r := one.category)} == {1}
+    assert {r.scope for one in recorded_of(entries, service.recorder) if (r := one.category)} == {1, 3}
     assert orders_of(entries, config.zone) == []  # this works has no line of the demo's
-    assert list(instruments(service.source.entries)) == ["retirement-gec"]  # type: ignore[arg-type]
+    assert "retirement-gec" in instruments(service.source.entries)  # type: ignore[arg-type]
     writer = ResultsWriter(config.store_dir, "test")
     assert freeze_pending(service, writer) == 1
     writer.close()

@@ -1,6 +1,7 @@
 """A demo's folder: ports chosen once and kept, faults fixed at the first start, the past written once."""
 
 import socket
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def test_the_example_is_copied_with_free_ports_and_a_date(tmp_path: Path):
     assert plant.start_ms > now
     assert len(set(ports_of(home).values())) == len(plant.links)
     assert "# An electronics works" in home.site.read_text(encoding="utf-8")
+    days = {n.retrofitted for n in plant.nodes if n.improvement}  # into its own past, in both files alike
+    done = {row["done"] for row in load_site(home.site).file.measures if "done" in row}
+    assert days == {(day - date(1970, 1, 1)).days for day in done} == {now // DAY_MS - 10}
 
 
 def test_ports_are_kept_while_they_are_free(tmp_path: Path):

@@ -99,10 +99,9 @@ def selftest(site: SiteFile, lang: Language = "en", as_json: AsJson = False) -> 
 
 def measures(site: SiteFile, lang: Language = "en", as_json: AsJson = False) -> None:
     """The register of measures: declared, verified with an interval, or why not; and which count the same energy."""
-    from analytics.register import register, register_document
+    from analytics.measured import measured
 
-    service = _service(site)
-    document = register_document(register(service.inputs(service.scored()), service.days))
+    document = measured(_service(site))
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
         return
