@@ -4,12 +4,13 @@ Within a segment the sum of the intervals plus the open tail is last - first, ex
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.heldup import SHORTEST_SILENCE_MS, cadences, in_time
 from analytics.placing import Profile, place
 from analytics.segments import Exchange, OpenItem, Segment, Segments, segments
 from analytics.verdicts import Judged, Verdict
@@ -81,7 +82,8 @@ def settle(
     `power` are power readings of the same point [kW], evidence where the register leaves doubt; `profile` says how
     the energy of an outage lies in time, else it lies evenly.
     """
-    return spread(segments(readings, infos, exchanges, power), infos, profile)
+    cut = segments(readings, infos, exchanges, power)
+    return spread(replace(cut, segments=tuple(in_time(one, infos) for one in cut.segments)), infos, profile)
 
 
 def spread(cut: Segments, infos: Sequence[SeriesInfo], profile: Profile | None = None) -> Settlement:
@@ -116,12 +118,9 @@ def _marked(whole: Intervals, cut: Segments) -> Intervals:
 
 def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
     """Per reading, the spacing to the next beyond which energy counts as placed: twice the cadence, at least 5 s."""
-    ordered = sorted(infos, key=lambda info: info.valid_from_ms)
-    if not ordered:
+    if not infos:
         return np.full(len(times), QUARTER_MS, np.int64)
-    index = np.searchsorted([info.valid_from_ms for info in ordered], times, side="right") - 1
-    limits = np.array([max(2 * info.cadence_ms, 5000) for info in ordered], np.int64)
-    return limits[np.maximum(index, 0)]
+    return np.maximum(2 * cadences(times, infos), SHORTEST_SILENCE_MS)
 
 
 def register_at(segment: Segment, at_ms: int, infos: Sequence[SeriesInfo], profile: Profile | None = None) -> int:

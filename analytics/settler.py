@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analytics.context import CONTEXT, Read
 from analytics.corrected import Register, amounts_corrected, corrected, flagged
 from analytics.corrections import (
     NOTHING,
     CorrectionBook,
-    Corrections,
     Entered,
     Span,
     apply,
@@ -18,11 +18,12 @@ from analytics.corrections import (
     opposite,
 )
 from analytics.doubt import POWER, Touched, doubtful_spans, united
+from analytics.heldup import held_up, in_time
 from analytics.intervals import Intervals, amounts, is_long_after, means, spread
-from analytics.limits import Int, Limits
+from analytics.limits import Limits
 from analytics.placing import Days, UsualDays, likely_spans, whole_gaps
 from analytics.power_readings import MOST_SAMPLES, PowerReadings, samples
-from analytics.segments import LOOK_AHEAD, Exchange, OpenItem, Segment, Segments, segments
+from analytics.segments import OpenItem, Segment, Segments, segments
 from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
 from metering.reading import Columns, Quality, SeriesInfo, SeriesKey
@@ -30,7 +31,6 @@ from metering.store.columns import bracketed, empty
 from metering.store.source import StoreSource
 
 WINDOW_MS = 31 * 86_400_000  # history is settled in spans of a month, to bound memory
-CONTEXT = LOOK_AHEAD + 3  # readings on either side of a change that may see it differently
 GAUGES = frozenset({"irradiance_poa", "state_of_charge", "tank_energy", "air_pressure", "module_temperature"})
 
 
@@ -161,13 +161,13 @@ class Settler:
         inside = tuple(item for item in items if affected[0] <= item.before_ms < affected[1])
         return Settled(affected, intervals.within(*affected), tail if ended else None, inside, explained)
 
-    def _cut(self, key: SeriesKey, reads: Sequence["_Read"]) -> tuple[list[Segments], Sequence[Segment]]:
+    def _cut(self, key: SeriesKey, reads: Sequence["Read"]) -> tuple[list[Segments], Sequence[Segment]]:
         """Registers cut into segments, and the segments of the energy itself, with what people entered."""
         found = self.book.of(key)
         cuts = [segments(read.columns, read.infos, read.exchanges, read.power) for read in reads]
         registers = [Register(cut.segments, read.infos) for cut, read in zip(cuts, reads, strict=True)]
         parts = registers[0].segments if found == NOTHING else corrected(registers[0], registers[-1], found)
-        return cuts, parts
+        return cuts, [in_time(part, reads[0].infos) for part in parts]
 
     def registers(self, key: SeriesKey, touched: Span) -> "Judged":
         """How a span of one counter was judged: the segments that reach into it, and what they were made of."""
@@ -179,7 +179,7 @@ class Settler:
 
     def _gather(
         self, key: SeriesKey, columns: Mapping[SeriesKey, Columns], span: Span, touched: Span
-    ) -> tuple[list["_Read"], Span]:
+    ) -> tuple[list["Read"], Span]:
         """Readings of a series, and of its opposite where that counts, wide enough for what a change affects."""
         sources, step = self._sources(key), self._margin(key, touched[1])
         while True:
@@ -192,7 +192,7 @@ class Settler:
             span, step = wider, 2 * step
             columns = self.source.ranges(sources, *span)
 
-    def _read(self, key: SeriesKey, raw: Columns, span: Span) -> "_Read":
+    def _read(self, key: SeriesKey, raw: Columns, span: Span) -> "Read":
         found = self.book.of(key)
         exchanges = declared(raw, found)
         columns = bracketed(apply(raw, found, exchanges), *span)
@@ -200,8 +200,8 @@ class Settler:
         power = self._power(key, columns, infos)
         keep = columns.quality != Quality.INVALID
         times, values = columns.time_ms[keep].astype(np.int64), columns.value[keep].astype(np.int64)
-        stood = Limits(infos, power).stuck(times, values)
-        return _Read(columns, span, found, exchanges, infos, power, times[~stood])
+        counts = ~(Limits(infos, power).stuck(times, values) | held_up(times, infos))
+        return Read(columns, span, found, exchanges, infos, power, times[counts])
 
     def _power(self, key: SeriesKey, columns: Columns, infos: Sequence[SeriesInfo]) -> Columns | None:
         """The power readings of the point where the register leaves doubt; None where it has none [kW]."""
@@ -236,55 +236,6 @@ class Settler:
         for index in whole_gaps(times, is_long_after(times, self.infos.get(key, []))):
             if part.value[index + 1] != part.value[index]:
                 yield int(times[index]), int(times[index + 1])
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Corrected readings of a span with the nearest one on either side."""
-
-    columns: Columns
-    span: Span
-    found: Corrections
-    exchanges: Sequence[Exchange]
-    infos: Sequence[SeriesInfo]
-    power: Columns | None
-    times: Int  # when there is a reading that counts and did not stand still under load [ms UTC]
-
-    @property
-    def taken(self) -> set[int]:
-        """When people vouch for a reading [ms UTC]."""
-        return {*self.found.taken, *(one.time_ms for one in self.exchanges)}
-
-    @property
-    def ended(self) -> bool:
-        """Whether no later reading exists: a bracketing one would be here."""
-        times = self.columns.time_ms
-        return len(times) == 0 or bool(times[-1] < self.span[1])
-
-    def low(self, affected: int, step: int) -> int:
-        """From where to read so that there is context before an instant: the present start if that is enough."""
-        times = self.columns.time_ms
-        begun = len(times) == 0 or times[0] >= self.span[0]
-        if begun or np.count_nonzero(self.times < affected) >= CONTEXT:
-            return self.span[0]
-        first = int(times[0])
-        return (self.found.bad(first) or (first,))[0] - step
-
-    def high(self, affected: int, step: int) -> int:
-        """The same after an instant."""
-        if self.ended or np.count_nonzero(self.times >= affected) >= CONTEXT:
-            return self.span[1]
-        last = int(self.columns.time_ms[-1])
-        return (self.found.bad(last) or (last, last))[1] + step
-
-    def affected(self, touched: Span) -> Span:
-        """The quarter-hours that a change in a span can have altered."""
-        times, (low, high) = self.times, touched
-        if len(times):
-            first = max(int(np.searchsorted(times, low)) - CONTEXT, 0)
-            last = min(int(np.searchsorted(times, high, side="right")) + CONTEXT, len(times) - 1)
-            low, high = min(low, int(times[first])), max(high, int(times[last]))
-        return low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS
 
 
 def _quarters(span: Span) -> Span:

@@ -38,7 +38,7 @@ PURE = {
         "corrected", "entered", "measures", "reach", "proofs", "claims", "targets", "boundaries", "savings",
         "serials", "ledger", "holdings", "matching", "matching_uncertainty", "battery",
         "refrigerants", "process_gases", "fuel_paths", "recorded", "carbon_uncertainty", "supersession",
-        "scope3", "work_orders", "by_gas",
+        "scope3", "work_orders", "by_gas", "heldup", "context",
     ),
     "simulators": ("plant", "faults", "shapes", "day", "production", "supply", "utilities", "weather"),
 }  # fmt: skip

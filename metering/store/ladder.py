@@ -2,7 +2,8 @@
 
 Steps, each only when the one before has nothing left: one poll a minute; the polls beside the quarter-hours; no gauges
 at all; and last, no counters. Until the last two, no step removes the first or last poll of a quarter-hour, which give
-its energy, nor one beside a gap, a flag or a counter that fell.
+its energy, nor one beside a gap, a flag or a counter that fell, nor messages that were held up and came together: they
+say that the energy before them flowed while they were held.
 """
 
 from bisect import bisect_left
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 MINUTE_MS = 60_000
 QUARTER_MS = 900_000
+SILENCE_MS, TOGETHER = 5000, 3  # at least so long, and so many messages
 
 
 class Step(IntEnum):
@@ -30,9 +32,10 @@ class Rung(NamedTuple):
     time_ms: int
     flagged: bool  # a quality that is not good, or a value that is absent
     counters: tuple[int | None, ...]
+    message: bool = False  # pushed by the device, so it may have been held up
 
 
-def removable(polls: Sequence[Rung], gaps: Sequence[tuple[int, int]], step: Step) -> list[int]:
+def removable(polls: Sequence[Rung], gaps: Sequence[tuple[int, int]], step: Step, cadence_ms: int = 0) -> list[int]:
     """The sequence numbers a step may remove from one group's polls of one quarter-hour, in order of time.
 
     `gaps` are the spans in which the group was not read [ms UTC].
@@ -40,7 +43,7 @@ def removable(polls: Sequence[Rung], gaps: Sequence[tuple[int, int]], step: Step
     has_counters = any(poll.counters for poll in polls)
     if step >= Step.COUNTERS or (step is Step.GAUGES and not has_counters):
         return [poll.seq for poll in polls]
-    kept = _special(polls) | _beside(polls, gaps)
+    kept = _special(polls) | _beside(polls, gaps) | _together(polls, cadence_ms)
     if step is Step.MINUTES:
         kept |= _first_of_minutes(polls)
     return [poll.seq for index, poll in enumerate(polls) if index not in kept]
@@ -63,6 +66,17 @@ def _beside(polls: Sequence[Rung], gaps: Sequence[tuple[int, int]]) -> set[int]:
     for start_ms, end_ms in gaps:
         kept |= {bisect_left(times, start_ms) - 1, bisect_left(times, start_ms), bisect_left(times, end_ms)}
     return kept & set(range(len(polls)))
+
+
+def _together(polls: Sequence[Rung], cadence_ms: int) -> set[int]:
+    """Three messages or more in half a cadence behind a silence, as analytics.heldup knows them, and the one before."""
+    kept, times = set[int](), [poll.time_ms for poll in polls]
+    for index, time_ms in enumerate(times):
+        before_ms = times[index - 1] if index else time_ms // QUARTER_MS * QUARTER_MS
+        after = bisect_left(times, time_ms + cadence_ms // 2)
+        if polls[index].message and time_ms - before_ms > max(2 * cadence_ms, SILENCE_MS) and after - index >= TOGETHER:
+            kept |= set(range(max(index - 1, 0), after))
+    return kept
 
 
 def _fell(before: Rung, after: Rung) -> bool:

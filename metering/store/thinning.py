@@ -35,6 +35,7 @@ class _Shape:
 
     packing: Packing
     counters: tuple[int, ...]  # columns
+    cadence_ms: int
 
 
 def thin(writer: ReadingsWriter, now_ms: int) -> int | None:
@@ -81,7 +82,7 @@ def _quarter(writer: ReadingsWriter, start_ms: int, step: Step, now_ms: int) -> 
 
 
 def _gone(shape: _Shape, rows: list[Any], gaps: list[tuple[int, int]], step: Step) -> set[int]:
-    gone = set(removable(list(_rungs(shape, rows)), gaps, step))
+    gone = set(removable(list(_rungs(shape, rows)), gaps, step, shape.cadence_ms))
     if step < Step.GAUGES:
         gone -= {row[2] for row in rows if row[3] == Lane.QUARTER}  # the extra reads after a quarter-hour
     return gone
@@ -95,13 +96,13 @@ def _remove(db: sqlite3.Connection, rows: list[Any], step: Step, now_ms: int) ->
 
 
 def _rungs(shape: _Shape, rows: list[Any]) -> Iterator[Rung]:
-    for _, time_ms, seq, _, flagged, vals in rows:
+    for _, time_ms, seq, lane, flagged, vals in rows:
         values = shape.packing.unpack(vals)
         counters = tuple(int(v) if (v := values[i]) is not None else None for i in shape.counters)
-        yield Rung(seq, time_ms, bool(flagged) or None in values, counters)
+        yield Rung(seq, time_ms, bool(flagged) or None in values, counters, lane == Lane.MESSAGE)
 
 
 def _shape(text: str) -> _Shape:
     group = load_group(text)
     counters = tuple(i for i, c in enumerate(group.columns) if quantity(c.quantity).kind is not Kind.GAUGE)
-    return _Shape(Packing(group), counters)
+    return _Shape(Packing(group), counters, group.cadence_ms)

@@ -58,6 +58,19 @@ def test_a_second_time_a_step_finds_nothing_to_take(quarter: Quarter, step: Step
     assert removable(left, gaps, step) == []
 
 
+def test_messages_that_came_together_behind_a_silence_stay_with_the_one_before() -> None:
+    at = [0, 10, 20, 30, 40, 50, 400, 400.1, 400.2, 400.3, 410, 420, 430, 440]
+    messages = [Rung(n, START_MS + int(1000 * s), False, (n,), message=True) for n, s in enumerate(at)]
+    assert removable(messages, [], Step.QUARTERS, 10_000) == [1, 2, 3, 4, 10, 11, 12]
+    polled = [rung._replace(message=False) for rung in messages]
+    assert removable(polled, [], Step.QUARTERS, 10_000) == list(range(1, 13))
+
+
+def test_a_device_that_sends_far_more_often_than_it_says_is_thinned_all_the_same() -> None:
+    messages = [Rung(n, START_MS + 500 * n, False, (n,), message=True) for n in range(1800)]
+    assert removable(messages, [], Step.QUARTERS, 60_000) == list(range(1, 1799))
+
+
 def test_the_last_steps_take_gauges_first_and_counters_last() -> None:
     gauges = [Rung(n, START_MS + n, False, ()) for n in range(5)]
     counters = [Rung(n, START_MS + n, False, (n,)) for n in range(5)]

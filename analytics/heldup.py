@@ -1,0 +1,48 @@
+"""Messages without a time of their own that were held up and came together: their energy flowed while they were held.
+
+A polled register is read at most twice in half its cadence: in its turn, and once more after a quarter-hour. Three
+readings or more in half a cadence behind a silence are what a network or a broker kept back. Only the last of them
+tells when something was so: the others tell how the register went, not when.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.segments import Segment
+from metering.reading import SeriesInfo
+
+Int = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+LEAST = 3  # readings
+SHORTEST_SILENCE_MS = 5000
+
+
+def cadences(times: Int, infos: Sequence[SeriesInfo]) -> Int:
+    """How often a register is read, at each instant; before the first note, as the first says [ms]."""
+    ordered = sorted(infos, key=lambda info: info.valid_from_ms)
+    index = np.searchsorted([info.valid_from_ms for info in ordered], times, side="right") - 1
+    return np.array([info.cadence_ms for info in ordered], np.int64)[np.maximum(index, 0)]
+
+
+def held_up(times: Int, infos: Sequence[SeriesInfo]) -> Mask:
+    """Readings that came together behind a silence, but for the last of them."""
+    found = np.zeros(len(times), bool)
+    if len(times) <= LEAST or not infos:
+        return found
+    often = cadences(times, infos)
+    first = np.flatnonzero(np.diff(times) > np.maximum(2 * often[:-1], SHORTEST_SILENCE_MS)) + 1
+    last = np.searchsorted(times, times[first] + often[first] // 2) - 1
+    together = last - first + 1 >= LEAST
+    for low, high in zip(first[together].tolist(), last[together].tolist(), strict=True):
+        found[low:high] = True
+    return found
+
+
+def in_time(segment: Segment, infos: Sequence[SeriesInfo]) -> Segment:
+    """A segment by the readings that tell when its energy flowed: the same energy, the same first and last."""
+    away = held_up(segment.time_ms, infos)
+    away[:1] = False
+    return Segment(segment.time_ms[~away], segment.value[~away]) if away.any() else segment
