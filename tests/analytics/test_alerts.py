@@ -269,7 +269,7 @@ def test_a_frozen_gauge_is_found_and_a_machine_at_rest_is_not() -> None:
     assert signal.bad is False
 
 
-def test_a_counter_that_stands_still_under_power_is_frozen() -> None:
+def test_d15_a_counter_that_stands_still_under_power_is_frozen() -> None:
     rule, energy, power = (
         Rule("stuck", "frozen", after_ms=600_000),
         ("m", "active_energy_import"),

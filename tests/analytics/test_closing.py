@@ -35,7 +35,7 @@ def test_the_chain_over_held_readings_is_the_chain_over_the_store(works: MonthWo
     assert fresh["totals"]["scope1"]["co2_only"] > 0
 
 
-def test_a_closing_freezes_figures_and_fingerprints(works: MonthWorks):
+def test_g5_a_closing_freezes_figures_and_the_fingerprints_of_its_factors(works: MonthWorks):
     assert works.close_month() is not None
     [closing] = closings(works.service().results, MONTH)
     assert closing["number"] == 1

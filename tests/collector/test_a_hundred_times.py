@@ -60,7 +60,9 @@ async def meters(stack: AsyncExitStack) -> dict[str, Device]:
 
 
 @pytest.mark.long
-async def test_p1_stopped_a_hundred_times_it_ends_with_zero_and_loses_no_tick(tmp_path: Path) -> None:
+async def test_p1_p5_p8_stopped_a_hundred_times_at_any_moment_it_ends_with_zero_and_loses_no_tick(
+    tmp_path: Path,
+) -> None:
     async with AsyncExitStack() as stack:
         ports: dict[str, tuple[int, ...]] = dict.fromkeys(LINKS, (1, 2, 3))
         config = site(tmp_path, ports, await meters(stack))

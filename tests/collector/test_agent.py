@@ -14,8 +14,8 @@ import pytest
 from collector.agent import Collector
 from collector.committer import committing
 from collector.wiring import wire_site
-from metering.reading import GapReason, Lane
-from metering.sitefile import SiteConfig
+from metering.reading import GapReason, Lane, StoredPoll
+from metering.sitefile import SiteConfig, load_site
 from metering.store import StoreError
 from metering.store.readings import ReadingsWriter, writing
 from metering.store.readings_reader import ReadingsReader
@@ -96,7 +96,7 @@ async def test_readings_keep_their_words_and_rise_in_time(tmp_path: Path) -> Non
         assert poll.time_ms >= start + poll.tick * groups[poll.group].cadence_ms or poll.lane is Lane.QUARTER
 
 
-async def test_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) -> None:
+async def test_d1_a_dead_unit_among_ten_costs_the_others_nothing(tmp_path: Path) -> None:
     """Its timeout is as long as their period: only a link that saves time for the others keeps their ticks."""
     dead = [False]
 
@@ -143,7 +143,7 @@ async def test_a_unit_that_comes_back_is_read_again(tmp_path: Path) -> None:
         assert reasons(reader, "a-1")[GapReason.TIMEOUT] >= 3
 
 
-async def test_a_poll_of_which_one_block_fails_is_a_gap_and_never_half_a_reading(tmp_path: Path) -> None:
+async def test_d12_a_poll_of_which_one_block_fails_is_a_gap_and_never_half_a_reading(tmp_path: Path) -> None:
     async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
         writer.write(ask.exception(2) if ask.address == 500 else ask.honest)
 
@@ -231,7 +231,7 @@ async def test_a_link_nobody_listens_on_is_a_connect_gap_and_comes_back(tmp_path
     assert accounted(reader) == due_by_contract(reader)
 
 
-async def test_late_answers_never_become_values_and_others_go_on(tmp_path: Path) -> None:
+async def test_d2_late_answers_never_become_values_and_others_go_on(tmp_path: Path) -> None:
     async def manner(ask: Ask, writer: asyncio.StreamWriter) -> None:
         if ask.unit == 1 and ask.number % 3 == 0:
             await asyncio.sleep(0.2)  # after the timeout of 0.15 s
@@ -286,6 +286,36 @@ async def test_counters_declare_their_register(tmp_path: Path) -> None:
     assert info.step(5_000_000) == info.scale == Fraction(1, 1000)
 
 
+async def test_g4_a_register_described_anew_is_a_dated_fact_and_history_stays_as_it_was(tmp_path: Path) -> None:
+    """Wh became kWh, then the point got another name: nothing that is stored is read by the new description."""
+    energy = "active_energy_import"
+    profile = tmp_path / "profiles" / "test-meter.yaml"
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+
+        async def collected() -> list[StoredPoll]:
+            before = reads(reader, "a-1")
+            async with collecting(load_site(config.path)):
+                await until(lambda: reads(reader, "a-1") >= before + 5)
+            return reader.polls_since(0, 10_000)
+
+        first = await collected()
+        profile.write_text(profile.read_text().replace("unit: Wh", "unit: kWh"))
+        second = await collected()
+        config.path.write_text(config.path.read_text().replace("id: grid,", "id: main,"))
+        third = await collected()
+    assert third[: len(second)] == second
+    assert second[: len(first)] == first
+    before, after = reader.infos()["grid", energy]
+    assert after.scale == 1000 * before.scale
+    assert before.valid_from_ms < after.valid_from_ms
+    held = reader.ranges([("grid", energy), ("main", energy)], 0, 2**60)
+    values = [set(columns.value.tolist()) for columns in held.values()]
+    assert values[0] == {1000 * min(values[0]), min(values[0])}  # the same words: each as it was described then
+    assert values[1] == {max(values[0])}
+
+
 class Wall:
     """The wall clock as a test wants it, beside the real monotonic one."""
 
@@ -326,7 +356,7 @@ async def test_counters_get_one_extra_read_just_after_the_quarter_hour(
     assert accounted(reader) == due_by_contract(reader)
 
 
-async def test_a_clock_set_forward_begins_a_new_epoch_and_the_time_between_is_a_gap(
+async def test_c3_a_clock_set_forward_begins_a_new_epoch_and_the_time_between_is_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = Wall()
@@ -347,7 +377,7 @@ async def test_a_clock_set_forward_begins_a_new_epoch_and_the_time_between_is_a_
     assert max(times) - min(times) > 3_600_000
 
 
-async def test_a_clock_set_back_moves_no_tick_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c3_a_clock_set_back_moves_no_tick_and_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wall = Wall()
     monkeypatch.setattr("collector.clock.time", wall)
     async with device() as meter:
@@ -365,7 +395,7 @@ async def test_a_clock_set_back_moves_no_tick_and_no_time(tmp_path: Path, monkey
     assert times[-1] - times[0] < 60_000
 
 
-async def test_a_device_slower_than_its_cadences_overruns_and_no_tick_is_forgotten(tmp_path: Path) -> None:
+async def test_d16_a_device_slower_than_its_cadences_overruns_and_no_tick_is_forgotten(tmp_path: Path) -> None:
     async with device(doubles.late(0.045, lambda ask: ask.honest)) as meter:
         config = make_site(
             tmp_path, {"a": (1,)}, port_of={"a": meter.port}, every="{power: 100ms, energy: 100ms}", timeout_s=1
@@ -404,7 +434,7 @@ async def test_a_store_that_takes_nothing_ends_ticks_as_store_full_and_recovers(
     assert accounted(reader) == due_by_contract(reader)
 
 
-async def test_an_error_in_a_link_s_task_ends_the_collector_but_not_the_books(
+async def test_p4_an_error_in_a_link_s_task_ends_the_collector_but_not_the_books(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with device() as meter:

@@ -2,10 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from collector.clock import CONFIRM_S, LEAP_MS, StepWatch
+from collector.clock import CONFIRM_S, LEAP_MS, STEP_MS, EpochClock, StepWatch
 from collector.pending import BORN_MS, is_set
 from metering.reading import GapReason, Lane, Quality
 from metering.store.readings_reader import ReadingsReader
@@ -125,3 +126,20 @@ async def test_c4_a_leap_that_is_taken_back_begins_no_epoch_and_stores_nothing_i
     assert max(times) - min(times) < 120_000
     assert accounted(reader) == due_by_contract(reader)
     assert GapReason.TIME_UNCERTAIN not in {gap.reason for gap in reader.gaps(0, 2**60)[0]}
+
+
+def test_c5_a_clock_that_drifts_is_a_second_off_at_most_and_each_correction_is_an_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """500 ppm for a day. A clock that is slewed takes the monotonic one along; this is one that is stepped forward."""
+    now = [0]  # seconds since the start, as the machine's own oscillator counts them
+    wall = SimpleNamespace(monotonic_ns=lambda: now[0] * 10**9, time_ns=lambda: NOW_MS * 10**6 + now[0] * 1_000_500_000)
+    monkeypatch.setattr("collector.clock.time", wall)
+    clock, steps, epochs, worst = EpochClock(), StepWatch(), 1, 0
+    for second in range(0, 86_400, 10):
+        now[0] = second
+        worst = max(worst, abs(clock.stepped_ms()))
+        if steps.believed(clock.stepped_ms(), second):
+            clock, epochs = EpochClock(), epochs + 1
+    assert worst <= STEP_MS + 5
+    assert 40 <= epochs - 1 <= 43  # 43.2 s of drift, a second and one look at a time

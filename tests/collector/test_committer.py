@@ -3,9 +3,11 @@
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector.committer import Committer
 from collector.housekeeping import Housekeeping
@@ -174,3 +176,41 @@ def test_a_store_that_takes_nothing_is_a_fault_until_it_does(writer: ReadingsWri
     release.set()
     assert committer.stop(60)
     assert committer.faults() == []
+
+
+def test_k8_a_slow_disk_holds_up_no_poll_and_its_commits_grow(tmp_path: Path, writer: ReadingsWriter) -> None:
+    number, sizes = writer.group(GROUP), list[int]()
+    real, going_on = writer.commit, threading.Event()
+
+    def commit(polls: Any, *more: Any) -> int:
+        sizes.append(len(polls))
+        assert going_on.wait(60)
+        return real(polls, *more)
+
+    writer.commit = commit  # type: ignore[assignment, method-assign]
+    committer = Committer(writer, 0.01)
+    committer.start()
+    committer.add(polls=[poll(number, 0)])
+    while not sizes:
+        time.sleep(0.005)
+    for tick in range(1, 200):  # the disk has not answered yet: whoever polls is not held up by that
+        committer.add(polls=[poll(number, tick)], ledger=((1, number, Lane.CADENCE), tick + 1))
+    going_on.set()
+    assert committer.stop(60)
+    assert sizes == [1, 199]
+    assert len(ReadingsReader(tmp_path).polls_since(0, 1000)) == 200
+
+
+def test_k2_a_disk_that_others_fill_is_told_at_a_fifth_and_at_a_tenth(
+    writer: ReadingsWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, now_s = [0.5], [0.0]
+    disk = lambda _: SimpleNamespace(f_bavail=free[0] * 1000, f_blocks=1000)  # noqa: E731 - one line
+    monkeypatch.setattr("collector.housekeeping.os.statvfs", disk)
+    monkeypatch.setattr(writer.reserve, "make", lambda: None)
+    house = Housekeeping(10**9, monotonic=lambda: now_s[0])
+    with capture_logs() as logs:
+        for free[0] in (0.5, 0.19, 0.18, 0.09, 0.5, 0.19):
+            now_s[0] += 60
+            house.after_commit(writer)
+    assert [entry["below"] for entry in logs if entry["event"] == "disk_scarce"] == [0.2, 0.1, 0.2]

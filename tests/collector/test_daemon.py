@@ -153,7 +153,7 @@ async def test_c8_stopped_for_a_while_it_makes_no_burst_and_says_so(tmp_path: Pa
     assert accounted(reader) == due_by_contract(reader)
 
 
-async def test_a_second_collector_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
+async def test_p9_a_second_collector_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
     async with device() as meter:
         config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
         with running(config.path) as first:
@@ -187,7 +187,44 @@ def test_a_bad_site_tells_every_fault_and_does_not_touch_the_store(tmp_path: Pat
     assert not config.store_dir.exists()
 
 
-async def test_what_it_loads_and_weighs(tmp_path: Path) -> None:
+async def test_k12_a_faulty_site_at_a_restart_leaves_the_backlog_byte_for_byte(tmp_path: Path) -> None:
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        with running(config.path) as daemon:
+            await enough(config.store_dir, 5)
+            daemon.end(signal.SIGKILL)
+    held = {path: path.read_bytes() for path in config.store_dir.rglob("*") if path.is_file()}
+    assert any(path.name.endswith("-wal") for path in held)
+    config.path.write_text(config.path.read_text().replace("unit: 1", "unit: 999"))
+    words = [sys.executable, "-c", CODE, str(config.path)]
+    again = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode != 0
+    assert "devices.0.unit" in again.stderr
+    assert {path: path.read_bytes() for path in config.store_dir.rglob("*") if path.is_file()} == held
+
+
+@pytest.mark.long
+async def test_p7_with_a_fifth_of_the_processor_gaps_are_declared_and_no_commit_is_lost(tmp_path: Path) -> None:
+    """The twin of a processor quota: it stands still for 80 ms of each 100."""
+    async with device() as meter:
+        config = make_site(tmp_path, {"a": (1,)}, port_of={"a": meter.port})
+        reader = ReadingsReader(config.store_dir)
+        with running(config.path) as daemon:
+            await enough(config.store_dir, 5)
+            for _ in range(60):
+                daemon.process.send_signal(signal.SIGSTOP)
+                await asyncio.sleep(0.08)
+                daemon.process.send_signal(signal.SIGCONT)
+                await asyncio.sleep(0.02)
+            held = reader.polls_since(0, 10**6)
+            await enough(config.store_dir, 5)
+            assert daemon.end(signal.SIGTERM) == 0
+    assert reader.polls_since(0, 10**6)[: len(held)] == held
+    assert accounted(reader) == due_by_contract(reader)
+    assert len(reader.epochs()) == 1  # no drift that would have begun another
+
+
+async def test_p6_what_it_loads_and_weighs(tmp_path: Path) -> None:
     code = CODE.replace(
         "sys.exit(run(",
         "from collector.daemon import loaded_heavy_modules, say_ready;"
@@ -201,6 +238,7 @@ async def test_what_it_loads_and_weighs(tmp_path: Path) -> None:
             status = Path(f"/proc/{daemon.process.pid}/status").read_text()
             rss = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
             print(f"RSS {rss / 1024:.0f} MiB")
+            assert rss < 150 * 1024
             assert daemon.ready == {"heavy": []}
             assert daemon.end(signal.SIGTERM) == 0
 
@@ -251,7 +289,7 @@ async def test_where_the_site_says_so_it_forwards_and_a_sink_that_hangs_does_not
 
 @needs_program("mosquitto")
 @pytest.mark.parametrize("version", [pytest.param("3.1.1", marks=pytest.mark.long), "5"])
-def test_f3_killed_between_message_and_commit_nothing_is_lost_and_nothing_twice(tmp_path: Path, version: str) -> None:
+def test_b3_killed_between_message_and_commit_nothing_is_lost_and_nothing_twice(tmp_path: Path, version: str) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()
     (tmp_path / "site.yaml").write_text(

@@ -33,7 +33,7 @@ def test_everything_arrives_once_and_is_acknowledged(rig: Rig) -> None:
     assert rig.forwarder.state == "delivering"
 
 
-def test_the_server_stops_in_the_middle_and_afterwards_all_is_equal_row_for_row(rig: Rig) -> None:
+def test_n1_the_server_stops_in_the_middle_and_afterwards_all_is_equal_row_for_row(rig: Rig) -> None:
     rig.drain()
     rig.flux.stop()
     for _ in range(40):  # the collector goes on; each step finds nobody

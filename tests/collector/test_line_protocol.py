@@ -1,4 +1,5 @@
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def test_numbers_come_back_to_the_last_bit(micro: int, gauge: float) -> None:
     [found] = printed(gauge, micro)
     assert found.fields["active_power"] == gauge
     assert round(float(found.fields["active_energy_import"]) * 1e6) == micro
+
+
+@given(st.integers(-EXACT, EXACT), st.integers(-(2**40), 2**40))
+def test_t11_no_field_is_ever_an_integer_whatever_the_register_is(micro: int, gauge: int) -> None:
+    """So a point whose register became another type stays the same field, and no database refuses it for ever."""
+    text = GroupLines("works", METER, {}).lines(poll(float(gauge), micro))
+    assert all(not value.endswith(("i", "u")) for value in re.findall(r"=([^, ]+)[, ]", text.partition(" ")[2]))
+    assert all(isinstance(value, float) for found in map(parse, text.splitlines()) for value in found.fields.values())
 
 
 @given(st.integers(-EXACT, EXACT))

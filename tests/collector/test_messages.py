@@ -135,7 +135,7 @@ def test_a_rejected_message_explains_its_own_hole() -> None:
     assert one.identify(arrival(4)).missing == 1
 
 
-def test_a_redelivered_message_is_known_by_its_number() -> None:
+def test_b7_a_redelivered_message_is_known_by_its_number() -> None:
     one = Recognizer()
     assert one.identify(arrival(5)) is not None
     assert one.identify(arrival(5, repeated=True)) is None
@@ -146,7 +146,7 @@ def test_a_redelivery_across_a_restart_is_known() -> None:
     assert Recognizer(expected=6).identify(arrival(5, repeated=True)) is None
 
 
-def test_a_late_message_fills_in_and_a_device_that_begins_anew_is_followed() -> None:
+def test_b7_a_late_message_fills_in_and_a_device_that_begins_anew_is_followed() -> None:
     one = Recognizer()
     for number in (1000, 1002):
         one.identify(arrival(number))
@@ -181,7 +181,7 @@ def test_without_both_a_flagged_equal_payload_is_a_repetition_and_an_unflagged_o
         (-SKEW_MS - 1, True, False),
     ],
 )
-def test_a_clock_too_far_off_is_not_believed(behind: int, queued: bool, believed: bool) -> None:
+def test_c7_a_clock_too_far_off_is_not_believed(behind: int, queued: bool, believed: bool) -> None:
     identity = Recognizer().identify(arrival(device_ms=NOW - behind, queued=queued))
     assert identity.time_ms == (NOW - behind if believed else NOW)
     assert identity.quality is (Quality.GOOD if believed else Quality.QUESTIONABLE)

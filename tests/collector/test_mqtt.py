@@ -112,7 +112,7 @@ async def test_messages_become_readings_with_the_device_s_own_time(where: tuple[
     assert epoch.clean
 
 
-async def test_nothing_is_acknowledged_before_the_commit_and_a_redelivery_is_one_row(
+async def test_b3_b7_nothing_is_acknowledged_before_the_commit_and_a_redelivery_is_one_row(
     where: tuple[Any, SiteConfig],
 ) -> None:
     """Amqtt may forget the session of a client that goes; there the loss must at least be told."""
@@ -149,7 +149,7 @@ async def test_nothing_is_acknowledged_before_the_commit_and_a_redelivery_is_one
     assert len(ticks(reader)) == len(set(ticks(reader)))
 
 
-async def test_a_retained_message_is_never_a_reading(where: tuple[Any, SiteConfig]) -> None:
+async def test_b6_a_retained_message_is_never_a_reading(where: tuple[Any, SiteConfig]) -> None:
     broker, config = where
     reader = ReadingsReader(config.store_dir)
     publisher = Publisher(broker.port)
@@ -194,7 +194,7 @@ async def test_poison_is_noted_once_and_does_not_come_back(where: tuple[Any, Sit
     assert [hole for hole in gaps(reader, GapReason.SEQ_HOLE) if hole.epoch == 1] == []  # they are the hole themselves
 
 
-async def test_an_error_in_the_handler_costs_one_message(
+async def test_b10_an_error_in_the_handler_costs_one_message(
     where: tuple[Any, SiteConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broker, config = where

@@ -42,7 +42,7 @@ def test_function_codes_are_never_mixed() -> None:
     assert plan([field(0), field(1, function=4)]) == (Block(3, 0, 1), Block(4, 1, 1))
 
 
-def test_a_value_stays_with_its_scale_factor_and_fraction() -> None:
+def test_d12_a_value_stays_with_its_scale_factor_and_fraction() -> None:
     scaled = field(0, exponent=Number(4, "int16"))
     split = Field("heat_energy", True, 3, Number(10, "int32"), Fraction(1), fraction=Number(12, "float32"))
     assert plan([scaled, split], max_registers=5) == (Block(3, 0, 5), Block(3, 10, 4))

@@ -166,7 +166,7 @@ def test_a_device_has_changed_when_its_link_its_profile_or_its_points_have(tmp_p
     assert changed_devices(before, ()) == ("a-1", "a-2", "b-1")
 
 
-async def test_sighup_reads_the_file_and_a_faulty_one_changes_nothing_and_is_told_in_full(tmp_path: Path) -> None:
+async def test_g2_sighup_reads_the_file_and_a_faulty_one_changes_nothing_and_is_told_in_full(tmp_path: Path) -> None:
     async with three() as meters:
         config = site(tmp_path, {"a": (1,)}, meters, timeout_s=2)
         reader = ReadingsReader(config.store_dir)

@@ -105,7 +105,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_before_it_grows(tmp_path, name):
+def test_g3_a_bomb_is_refused_before_it_grows(tmp_path, name):
     path = file(tmp_path, BOMBS[name])
     tracemalloc.start()
     with pytest.raises(ConfigError) as caught:

@@ -50,7 +50,7 @@ def quarters(period: Period) -> float:
         (ZoneInfo("Asia/Kathmandu"), date(2026, 1, 1), 96),
     ],
 )
-def test_days_of_92_96_and_100_quarter_hours(zone, local, count):
+def test_c6_days_of_92_96_and_100_quarter_hours(zone, local, count):
     assert quarters(day(local, zone)) == count
 
 
@@ -70,7 +70,7 @@ def test_golden_year_and_month_of_a_steel_works_in_korea():
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_the_days_of_fifty_years_join_and_every_instant_lies_in_its_own(name):
+def test_c6_the_days_of_fifty_years_join_and_every_instant_lies_in_its_own(name):
     """Around every change of the clocks, where a mistake would be."""
     zone = ZoneInfo(name)
     offsets = [(at, at.astimezone(zone).utcoffset()) for at in (_day(n) for n in range(0, 51 * 365, 13))]

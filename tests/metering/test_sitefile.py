@@ -90,7 +90,7 @@ FAULTS = {
 }
 
 
-def test_every_fault_of_a_file_at_once_at_its_line():
+def test_g1_every_fault_of_a_file_at_once_at_its_line():
     path = HERE / "faulty-site.yaml"
     with pytest.raises(ConfigError) as caught:
         load_site(path)

@@ -48,7 +48,7 @@ def line(tmp_path: Path):
         yield one
 
 
-def test_read_shows_raw_words_every_byte_order_and_what_cannot_be(line: PtyLine, tmp_path: Path) -> None:
+def test_d13_read_shows_raw_words_every_byte_order_and_what_cannot_be(line: PtyLine, tmp_path: Path) -> None:
     told = zcf("read", "main", "--site", tmp_path / "site.yaml", "--timeout", "2", "--json")
     assert told.exit_code == 0, told.output
     body = json.loads(told.stdout)
