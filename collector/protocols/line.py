@@ -122,6 +122,7 @@ class LineGate:
         if wire.dirty:
             longest = max((one.longest_s for one in self._units.values() if one.owes), default=0.0)
             quiet_s = min(max(_DRAIN_S[0], 1.5 * longest), _DRAIN_S[1])
+            await wire.look()
         silent = await wire.quiet(quiet_s, _DRAINS)
         if wire.received:
             self._stray(len(wire.received))
@@ -179,6 +180,7 @@ class LineGate:
         """The answer, waited for until its time is over or the line has fallen silent after something else."""
         until = self.asked_at + timeout_s
         pause_s = max(_PAUSE_S[self._settings.remote], 1.5 * standing.longest_s, 20 * self._settings.character_s)
+        looked = False
         while True:
             verdict = search(request, wire.received)
             if verdict is not None:
@@ -190,9 +192,11 @@ class LineGate:
             limit = min(until, wire.heard_at + pause_s) if wire.received else until
             if not wire.usable:
                 raise NoAnswerError(GapReason.LINE_DOWN, "the adapter is gone" if wire.received == b"" else wire.why)
-            if _now() >= limit:
+            late = _now() >= limit
+            if late and looked:
                 raise self._given_up(wire, request, standing, timeout_s)
-            await wire.more(limit)
+            looked = late
+            await (wire.look() if late else wire.more(limit))
 
     def _repeated(self, request: Request, verdict: Verdict, standing: _Standing) -> bool:
         """True where this answer is to the byte the unit's last one, and not what it last said to this question."""

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from collector.protocols.gate import NoAnswerError, NoLineError, Request
 from collector.protocols.line import LineGate
 from collector.protocols.settings import Settings
+from collector.protocols.wire import LineWire
 from metering.reading import GapReason
 from tests.collector import doubles
 from tests.harness.ptyrelay import Answer, PtyLine, asked_of, flips, frame, meters
@@ -96,6 +98,31 @@ async def test_f1_r1_one_late_answer_is_never_the_answer_to_a_later_request(late
             assert False not in got
             assert got[-3:] == [True] * 3  # the next one or two may still be in its way
             assert one.late >= 1
+
+
+@pytest.mark.parametrize("waits_s", [0.2, 0.5])
+async def test_r2_an_answer_that_came_while_we_waited_for_a_processor_is_an_answer(
+    monkeypatch: pytest.MonkeyPatch, waits_s: float
+) -> None:
+    """The loop stands still in the middle of an answer: that is our lateness, not a pause of the line."""
+    real, armed, stood = LineWire._take, list[bool](), list[int]()
+
+    def take(self: LineWire, buffer: bytes) -> int:
+        if not armed or stood or not buffer:
+            return real(self, buffer)
+        stood.append(real(self, buffer[:3]))
+        time.sleep(waits_s)
+        if buffer[3:]:  # what the system holds is taken by the loop after whoever it woke
+            asyncio.get_running_loop().call_soon(real, self, buffer[3:])
+        return len(buffer)
+
+    monkeypatch.setattr(LineWire, "_take", take)
+    with line() as bus:
+        async with gate(bus) as one:
+            assert await polls(one, 2) == [True] * 2
+            armed.append(True)
+            assert await polls(one, 4) == [True] * 4
+    assert stood
 
 
 async def test_r1_a_meter_that_always_answers_late_gives_no_value_and_the_gap_says_why() -> None:
