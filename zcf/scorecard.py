@@ -28,16 +28,22 @@ WORDS = {
 }  # fmt: skip
 
 
+def paper() -> Console:
+    """The terminal; a file or a pipe has the width that a scorecard is made for."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
+
+
 def show(document: Document, lang: str, console: Console | None = None) -> None:
     """One standard with all its verdicts."""
-    console = console or Console(highlight=False)
+    console = console or paper()
     console.print(_title(document, lang))
     for chapter in document["standard"]["dimensions"]:
         mine = [v for v in document["verdicts"] if v["dimension"] == chapter["id"]]
         if len(document["standard"]["dimensions"]) > 1 and mine:
             console.print(Text(f"\n{chapter['name'][lang]}", "bold cyan"))
         for verdict in mine:
-            console.print(Group(*_verdict(verdict, document["currency"], lang)))
+            console.print(Group(*_verdict(verdict, document["currency"], lang, console.width)))
     console.print(_sum(document, lang))
 
 
@@ -53,10 +59,15 @@ def _status(status: str, lang: str) -> str:
     return STATUS_WORDS[Status(status)].text(lang)
 
 
-def _verdict(verdict: Document, currency: str, lang: str) -> Iterator[RenderableType]:
+def _shared(wide: int) -> tuple[int, ...]:
+    """Columns of name, value and limit in what is left of the width."""
+    return tuple(max(8, min(width, wide * width // 85)) for width in (41, 20, 24))
+
+
+def _verdict(verdict: Document, currency: str, lang: str, wide: int) -> Iterator[RenderableType]:
     sign, colour = SIGNS[verdict["outcome"]]
     row = Table.grid(padding=(0, 1), expand=False)
-    for width in (1, 8, 41, 20, 24):
+    for width in (1, 8, *_shared(wide - 13)):  # mark and id stay whole, however narrow the terminal
         row.add_column(width=width, overflow="fold")
     marks = [WORDS["gate"].text(lang)] if verdict["kind"] == "gate" else []
     marks += [WORDS["apart"].text(lang)] if verdict["apart"] else []
@@ -140,7 +151,7 @@ def _sum(document: Document, lang: str) -> Text:
 
 def show_claims(document: Document, lang: str, console: Console | None = None) -> None:
     """The ladder, weakest label first, each with its conditions."""
-    console = console or Console(highlight=False)
+    console = console or paper()
     console.print(Text(f"\n{document['period']['label']}", "dim"))
     for claim in document["claims"]:
         sign, colour = SIGNS["MET" if claim["granted"] else "NOT_MET"]
@@ -159,4 +170,4 @@ def show_functions(document: Document, lang: str, console: Console | None = None
     for number_, one in enumerate(document["functions"], 1):
         sign, colour = SIGNS["MET" if one["works"] else "NOT_MET"]
         table.add_row(Text(sign, colour), str(number_), one["name"][lang], Text(one[lang], "dim"))
-    (console or Console(highlight=False)).print(table, Text(f"{document['works']}/{document['of']}", "bold"))
+    (console or paper()).print(table, Text(f"{document['works']}/{document['of']}", "bold"))

@@ -105,16 +105,9 @@ def measures(site: SiteFile, lang: Language = "en", as_json: AsJson = False) -> 
     if as_json:
         print(json.dumps(document, ensure_ascii=False))
         return
-    for one in document["measures"]:
-        print(f"{one['id']:20} {one['name'][lang]}  {one['declared'] or 0:,.0f} {one['unit']}")
-        found = one["verified"]
-        if found is None:
-            print(f"    {one['why'][lang]}")
-        else:
-            print(f"    {found['saved']:,.0f} ± {found['half']:,.0f} {found['unit']} / {found['days']} d", end="")
-            print(f"  CV(RMSE) {found['cv_rmse']:.1f} %  NMBE {found['nmbe']:+.2f} %  n {found['baseline_days']}")
-        if one["overlaps"]:
-            print(f"    ! {', '.join(one['overlaps'])}")
+    from zcf.progress_card import show_measures
+
+    show_measures(document, lang)
 
 
 COMMANDS = {"measures": measures, "target": target, "selftest": selftest, "score": score, "claim": claim}
