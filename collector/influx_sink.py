@@ -10,6 +10,7 @@ from typing import Any, Final
 from collector.deadline import Deadline
 from collector.delivery import Answer
 from collector.lookup import Lookup
+from metering.secrecy import masked
 from metering.sitefile import ForwardSection
 
 TIMEOUT_MS: Final = 30_000
@@ -29,6 +30,7 @@ class InfluxSink:
         self._url, self._org, self._bucket = section.url.rstrip("/"), section.org, section.bucket
         self.name = f"{self._url} {self._org}/{self._bucket}"  # another bucket is another sink and gets everything
         self._token, self._timeout_ms = token, timeout_ms
+        self._sent = ""  # the token, which no answer may bring into a log
         self._client: Any = None
         self._service: Any = None
         self._deadline: Deadline | None = None
@@ -48,7 +50,7 @@ class InfluxSink:
                 )
         except ApiException as error:
             headers: Mapping[str, str] = error.headers or {}
-            return Answer(error.status or 0, _message(error), headers.get("Retry-After", ""))
+            return Answer(error.status or 0, _message(error, self._sent), headers.get("Retry-After", ""))
         except TooSlow as error:
             return Answer(0, f"{type(error).__name__}: {error}", timed_out=True)
         except (HTTPError, OSError) as error:
@@ -73,7 +75,8 @@ class InfluxSink:
 
             untyped: Any = (influxdb_client.InfluxDBClient, write_service.WriteService)
             client, service = untyped
-            self._client = client(self._url, self._token() or None, org=self._org, timeout=self._timeout_ms)
+            self._sent = self._token()
+            self._client = client(self._url, self._sent or None, org=self._org, timeout=self._timeout_ms)
             self._service = service(self._client.api_client)
             pool = self._client.api_client.rest_client.pool_manager.connection_from_url(self._url)
             self._lookup = self._lookup or Lookup(pool.host, pool.port)
@@ -81,8 +84,9 @@ class InfluxSink:
         return self._service, self._deadline
 
 
-def _message(error: Any) -> str:
+def _message(error: Any, secret: str) -> str:
     text = str(error.body or error.reason or "")
     with contextlib.suppress(ValueError, KeyError, TypeError):
         text = json.loads(text)["message"]
-    return text if len(text := str(text)) <= 500 else f"{text[:400]} ... {text[-95:]}"  # the count stands at the end
+    text = masked(str(text), secret)
+    return text if len(text) <= 500 else f"{text[:400]} ... {text[-95:]}"  # the count stands at the end

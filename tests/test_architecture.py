@@ -23,7 +23,7 @@ ARROWS = {
 }
 
 PURE = {
-    "metering": ("quantity", "reading", "site", "period"),
+    "metering": ("quantity", "reading", "site", "period", "secrecy"),
     "collector": (
         "profile", "registers", "planner", "conversion", "datatypes", "delivery", "encoding", "exact", "fields",
         "line_protocol", "phases", "plausible", "schedule", "bulk", "bustime", "holding", "sleep", "refusal",

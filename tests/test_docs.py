@@ -9,10 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from zcf import sitereference
+from zcf.__main__ import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("README*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/how-to/*.md")])
@@ -97,6 +100,32 @@ def test_a_block_of_commands_is_run_here_or_says_where(page: Path) -> None:
         assert [test for test in tests if not test.is_file()] == []
         said = {word for test in tests for word in re.findall(r"\w+", test.read_text(encoding="utf-8"))}
         assert not tests or {words[1] for words in block.commands if words[0] == "zcf"} <= said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_no_command_stands_in_a_block_that_nothing_looks_at(page: Path) -> None:
+    outside = FENCE.sub("", page.read_text(encoding="utf-8"))
+    assert re.findall(rf"^(?:    |\t)(?:{'|'.join(map(re.escape, COMMANDS))}|\.venv/).*", outside, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    lines = [words for block in blocks(page) if block.language in {"sh", ""} for words in block.commands]
+    lines += [shlex.split(told) for told in re.findall(r"`(zcf [^`]+)`", FENCE.sub("", text))]
+    assert [(words, missing) for words in lines if words[0] == "zcf" and (missing := unknown(words[1:]))] == []
+
+
+def unknown(words: list[str]) -> list[str]:
+    """Which of a command's own words and options there are not; names of files and ids are the reader's."""
+    command: Any = typer.main.get_command(app)
+    while words and hasattr(command, "commands") and not words[0].startswith("--"):
+        words = words[sum(one.param_type_name == "argument" for one in command.params) :]  # such as its site file
+        if not words or words[0] not in command.commands:
+            return words[:1]
+        command, words = command.commands[words[0]], words[1:]
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+    return [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
 
 
 def test_what_is_never_run_is_known() -> None:

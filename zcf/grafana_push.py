@@ -17,6 +17,8 @@ from grafana_api.grafana_api import GrafanaException
 from grafana_api.grafana_face import GrafanaFace
 from requests.exceptions import JSONDecodeError, RequestException
 
+from metering.secrecy import masked
+
 FOLDER: Final = "zcf"
 FOLDER_TITLE: Final = "Zero-carbon factory"
 REVISION: Final = "zcf-rev-"
@@ -50,7 +52,7 @@ class Grafana:
         if parts.username or parts.password or parts.query:
             raise PushError("an address with a password or a query in it is refused: use ZCF_GRAFANA_TOKEN")
         prefix = parts.path.strip("/")
-        self.url = url.rstrip("/")
+        self.url, self.token = url.rstrip("/"), token
         self._face = GrafanaFace(
             auth=token, host=parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]", port=parts.port,
             url_path_prefix=f"{prefix}/" if prefix else "", protocol=parts.scheme, timeout=TIMEOUT_S,
@@ -90,7 +92,7 @@ def push(
         for board in shipped():
             yield _dashboard(grafana, board, dry_run=dry_run)
     except GrafanaException as error:
-        raise PushError(f"{grafana.url}: {_told(error)}") from None
+        raise PushError(f"{grafana.url}: {masked(_told(error), grafana.token, influx_token)}") from None
 
 
 def _told(error: GrafanaException) -> str:

@@ -6,6 +6,8 @@ import ssl
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from metering.secrecy import masked
+
 Body = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ class InfluxApi:
 
     def _granted(self, what: str, status: int, body: Body, wanted: tuple[int, ...]) -> Body:
         if status not in wanted:
-            raise ApiError(f"{self.url}: {what} answered {status}: {body.get('message', '')}")
+            raise ApiError(f"{self.url}: {what} answered {status}: {masked(str(body.get('message', '')), self._token)}")
         return body
 
     def _connection(self) -> http.client.HTTPConnection:

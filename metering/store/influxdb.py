@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from metering.quantity import QUANTITIES, Kind, quantity
 from metering.reading import MICRO, Columns, Quality, Reading, SeriesKey
+from metering.secrecy import masked
 from metering.store import Changes, StoreError
 from metering.store.columns import empty, merge
 from metering.store.influx_packed import MIME, unpack
@@ -137,10 +138,11 @@ class InfluxSource:
         results = found.get("results")
         if status != http.client.OK or results is None:
             reason = found.get("message") or found.get("error") or body[:200].decode(errors="replace")
-            raise StoreError(f"InfluxDB at {self._url.netloc} answered {status}: {reason}")
+            told = masked(f"{status}: {reason}", self._token)
+            raise StoreError(f"InfluxDB at {self._url.netloc} answered {told}")
         for result in results:
             if "error" in result:
-                raise StoreError(f"InfluxDB at {self._url.netloc}: {result['error']}")
+                raise StoreError(f"InfluxDB at {self._url.netloc}: {masked(result['error'], self._token)}")
         return [result.get("series", []) for result in results]
 
     def _post(self, body: bytes, accept: str) -> tuple[int, str, bytes]:

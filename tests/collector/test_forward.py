@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 from structlog.testing import capture_logs
 
 from collector.courier import MOST_BAD
@@ -252,3 +253,9 @@ def test_another_bucket_is_another_sink(rig: Rig) -> None:
     again.step()
     assert again.pending() == 0
     sink.close()
+
+
+def test_a_refusal_that_tells_the_token_back_brings_it_into_no_log(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/api/v2/write").respond_with_json({"message": "bad token t0p-secret!"}, status=401)
+    answer = InfluxSink(ForwardSection(url=httpserver.url_for("")), lambda: "t0p-secret").send(b"m f=1 1")
+    assert (answer.status, answer.detail) == (401, "bad token ***!")

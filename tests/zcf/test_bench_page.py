@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from zcf.bench.crowd import DRIPPING, IDLE
 from zcf.bench.page import ages_ms, compare, show
 from zcf.bench.paint import VIEWS, lacking
 
@@ -26,7 +27,9 @@ def test_a_demo_is_asked_and_its_ticks_are_looked_at(capsys: pytest.CaptureFixtu
     found = compare(5, 1, 12)
     assert found["asked"] >= found["answered"] > 0
     assert found["updates"] > 0
-    assert all(found["collector_late_ms"][span]["p99"] is not None for span in ("quiet", "loaded"))
+    assert all(found["collector_late_ms"][span]["p99"] is not None for span in ("quiet", "loaded", "crowded"))
+    assert found["crowd"]["opened"] >= IDLE + DRIPPING
+    assert found["crowd"]["answer_ms"]["p50"] > 0
     seen = found["browser"]
     assert 0 < seen["first_paint_ms"] <= seen["contentful_ms"] <= seen["numbers_ms"]
     assert set(seen["layout_shift"]) == set(VIEWS)

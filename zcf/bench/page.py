@@ -1,4 +1,4 @@
-"""`zcf bench page`: first paint in a browser, then fifty clients: API answers, how old live values are, ticks."""
+"""`zcf bench page`: first paint in a browser, fifty clients, a crowd that wants nothing: answers, ages, ticks."""
 
 import http.client
 import json
@@ -21,6 +21,7 @@ from metering.store.readings_reader import ReadingsReader
 from zcf.bench import paint
 from zcf.bench.collect import environment
 from zcf.bench.contestants import percentile
+from zcf.bench.crowd import DRIPPING, IDLE, Crowd
 
 PATHS = ("live", "site", "balance?period={day}", "energy?period={day}", "quality", "alerts", "tree?period={day}")
 ZONE = ZoneInfo("Asia/Shanghai")  # where the demo's works are
@@ -30,7 +31,7 @@ Times = tuple[int, int]
 
 
 def compare(clients: int, days: int, seconds: int) -> dict[str, Any]:
-    """The collector's jitter while nobody looks, a browser's looks, then clients and one stream beside it."""
+    """The collector's jitter while nobody looks, a browser's looks, then clients and one stream, then a crowd."""
     with tempfile.TemporaryDirectory(prefix="zcf-bench-") as name:
         folder = Path(name)
         with demo(folder, days) as port:
@@ -41,10 +42,17 @@ def compare(clients: int, days: int, seconds: int) -> dict[str, Any]:
             asking = Asking(port, clients)
             loaded = _span(seconds, asking.start)
             asking.stop()
-        late = {what: lateness(folder / "store", span) for what, span in (("quiet", quiet), ("loaded", loaded))}
+            crowd, beside = Crowd(port), Asking(port, 1)
+            crowd.start()
+            crowded = _span(seconds, beside.start)
+            beside.stop()
+            crowd.stop()
+        spans = {"quiet": quiet, "loaded": loaded, "crowded": crowded}
+        late = {what: lateness(folder / "store", span) for what, span in spans.items()}
     return {
         "clients": clients, "days": days, "seconds": seconds, **asking.found(),
         "collector_late_ms": {what: _percentiles(found) for what, found in late.items()},
+        "crowd": {"opened": crowd.opened, "cut_off": crowd.cut_off, "answer_ms": beside.found()["answer_ms"]},
         "browser": seen | {"painted_age_ms": _percentiles(seen["painted_age_ms"])} if seen else None,
         "not_measured": {"first paint": why} if why else {},
     }  # fmt: skip
@@ -190,6 +198,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         "an API answer": found["answer_ms"], "from reading to page, over the stream": found["update_ms"],
         "a tick's reading is late, nobody looks": found["collector_late_ms"]["quiet"],
         "a tick's reading is late, under the clients": found["collector_late_ms"]["loaded"],
+        f"a tick's reading is late, {IDLE} idle and {DRIPPING} dripping": found["collector_late_ms"]["crowded"],
+        "an API answer beside that crowd": found["crowd"]["answer_ms"],
     }  # fmt: skip
     for part in ("p50", "p95", "p99"):
         table.add_column(part, justify="right")

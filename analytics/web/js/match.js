@@ -22,12 +22,13 @@ export function matchCard(period) {
   const path = `matching?period=${encodeURIComponent(period)}`;
   const into = card("match", { title: t("match.title") });
   let cells = [];
-  const { place, redraw, close } = chart(t("match.title"), (width) => option(cells, width));
+  const { place, redraw, close } = chart(t("match.title"), (width) => (isDay(cells) ? bars(cells) : option(cells, width)));
   const stop = watch(path, 60, (state) => show(into, state, path, (document_) => {
     cells = cellsOf(document_.heat_map);
-    place.style.height = `${isDay(cells) ? 6 : 16}rem`;
+    place.style.height = "16rem";
     queueMicrotask(redraw);
-    return [h("dl", { class: "trio" }, SCORES.map((name) => score(document_, name))), place, scale(), h("p", { class: "small" }, t("match.what")), numbers(cells)];
+    const single = isDay(cells);
+    return [h("dl", { class: "trio" }, SCORES.map((name) => score(document_, name))), place, single ? parts() : scale(), h("p", { class: "small" }, t(single ? "match.what.day" : "match.what")), numbers(cells)];
   }, (d) => !(d.coverage > 0) && t("match.empty")));
   return { section: into.section, redraw, close: () => [stop, close].forEach((halt) => halt()) };
 }
@@ -65,22 +66,36 @@ function scale() {
   return h("p", { class: "legend scale" }, h("span", null, "0 %"), h("span", { class: "ramp" }, [0, 1, 2, 3, 4].map(step)), h("span", null, "100 %"), h("span", null, h("i", { class: "s-none", "aria-hidden": "true" }), t("match.unknown")));
 }
 
-// Days across and hours down; of a single day the hours across and nothing down.
+const parts = () => h("p", { class: "legend" }, h("span", null, h("i", { class: "s-3", "aria-hidden": "true" }), t("match.matched")), h("span", null, h("i", { class: "s-rest", "aria-hidden": "true" }), t("match.rest")));
+
+// Of a single day the hours: what each used, and how much of it was matched.
+function bars(cells) {
+  const { of, text } = ink();
+  const axis = { axisTick: { show: false }, axisLabel: { ...text, hideOverlap: true } };
+  const kwh = (part, color) => ({ type: "bar", stack: "hour", barCategoryGap: "20%", itemStyle: { color }, data: cells.map((cell) => (cell.share === null ? null : cell.load * part(cell.share))) });
+  return {
+    textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    xAxis: { type: "category", data: cells.map((cell) => two(cell.hour)), ...axis, axisLine: { lineStyle: { color: of("line-strong") } } },
+    yAxis: { type: "value", name: "kWh", nameTextStyle: { ...text, align: "right" }, ...axis, splitLine: { lineStyle: { color: of("line") } } },
+    tooltip: tooltip((hit) => tip(cells[hit[0].dataIndex]), { trigger: "axis" }),
+    series: [kwh((share) => share, of("scale-3")), kwh((share) => 1 - share, of("line-strong"))],
+  };
+}
+
+// Days across and hours down.
 function option(cells, width) {
   if (cells.length === 0) return null;
   const { of, rem, text } = ink();
-  const single = isDay(cells);
-  const at = (cell) => (single ? [cell.hour, 0] : [cell.row, cell.hour]);
-  const datum = (cell) => ({ value: [...at(cell), cell.share ?? 0], cell });
+  const datum = (cell) => ({ value: [cell.row, cell.hour, cell.share ?? 0], cell });
   const clock = Array.from({ length: 24 }, (_, hour) => two(hour));
-  const names = single ? clock : [...new Set(cells.map((cell) => cell.day))].map((day) => dayOf(Date.parse(`${day}T12:00Z`)));
+  const names = [...new Set(cells.map((cell) => cell.day))].map((day) => dayOf(Date.parse(`${day}T12:00Z`)));
   const axis = { type: "category", axisTick: { show: false }, axisLine: { show: false }, splitLine: { show: false } };
   const looks = { borderColor: of("card"), borderWidth: width / names.length > 0.6 * rem ? 1 : 0 };
   const blank = { color: of("card"), decal: { color: of("line"), dashArrayX: [1, 0], dashArrayY: [1, 5], rotation: -Math.PI / 4 }, ...looks };
   return {
     textStyle: text, grid: { left: 4, right: 4, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { ...axis, data: names, axisLabel: { ...text, hideOverlap: true } },
-    yAxis: { ...axis, data: single ? [""] : clock, inverse: true, axisLabel: { ...text, interval: 5 } },
+    yAxis: { ...axis, data: clock, inverse: true, axisLabel: { ...text, interval: 5 } },
     visualMap: { show: false, min: 0, max: 1, dimension: 2, seriesIndex: 0, inRange: { color: colors(of) } },
     tooltip: tooltip(({ data }) => tip(data.cell)),
     series: [{ type: "heatmap", data: cells.filter((cell) => cell.share !== null).map(datum), itemStyle: looks }, { type: "heatmap", data: cells.filter((cell) => cell.share === null).map(datum), itemStyle: blank }],
