@@ -175,18 +175,19 @@ def estimated_share(inputs: Inputs) -> Indicator:
 
 
 def inventory_coverage(inputs: Inputs) -> Indicator:
-    """Identified emission sources with whole activity data and a factor from a document [%]."""
+    """Identified emission sources with activity data and a factor from a document [%]; in doubt while data lack."""
     sources = [p for p in inputs.flows.site.boundary() if _emits(p)]
     if not sources:
         return unknown("inventory_coverage", "%", "没有识别到排放源。", "No emission source is identified.")
-    bad = {f.point for f in inputs.balance.faults if f.incomplete}
+    bad = {f.point: f.sentence for f in inputs.balance.faults if f.incomplete}
     lines = inputs.balance.select(Gas.CO2_ONLY)
     firm = {line.point for line in lines} - {line.point for line in lines if line.status.weak}
-    good = [p for p in sources if p.id in firm and p.id not in bad]
+    good = [p for p in sources if p.id in firm]
+    lacking = [bad[p.id] for p in good if p.id in bad]
     status = weakest(line.status for line in lines if line.point in firm)
     return Indicator(
         "inventory_coverage", percent(len(good), len(sources)), "%", None, tuple(p.id for p in sources), status,
-        Scale(len(sources) / 100, "sources"),
+        Scale(len(sources) / 100, "sources"), doubt=lacking[0] if lacking else None,
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def baseline_text(found: Document) -> Sentence:
     """The baseline's days, its model and its statistics."""
     first, *rest = found["coefficients"]
     names = [DRIVER[name] for name in found["drivers"]]
-    terms = [(f"{value:+.4g}", name) for value, name in zip(rest, names, strict=True)]
+    terms = [(f"{'−' if value < 0 else '+'} {abs(value):.4g}", name) for value, name in zip(rest, names, strict=True)]
     zh, en = ("".join(f" {value} × {name.text(lang)}" for value, name in terms) for lang in ("zh", "en"))
     sure = f"CV(RMSE) {found['cv_rmse']:.1f} %, NMBE {found['nmbe']:+.2f} %"
     return S(f"基线 {found['baseline_days']} 天，每日用量 = {first:,.4g}{zh}；{sure}。",

@@ -270,7 +270,8 @@ def _label(score: Document) -> Sentence:
     """What a scorecard is, with the standard's note."""
     head, label = score["standard"], score["label"]
     zh = "。".join(filter(None, (label["zh"], head["note_zh"])))
-    return S(zh, ". ".join(filter(None, (label["en"], head["note"]))))
+    en = f"{label['en'][:1].upper()}{label['en'][1:]}"
+    return S(zh, ". ".join(filter(None, (en, head["note"]))))
 
 
 def scores_table(facts: Facts) -> Table:

@@ -8,6 +8,7 @@ import pytest
 from analytics.flows import flows
 from analytics.indicator_inputs import comprehensive_energy
 from analytics.indicators import INDICATORS, Evidence, Gauge, LeakTest, Order
+from analytics.intervals import Flag
 from analytics.terms import Sentence, Status
 from metering.period import QUARTER_MS
 from metering.site import MeteringPoint, Role
@@ -290,6 +291,15 @@ def test_a_source_without_data_or_with_a_remembered_factor_is_not_covered() -> N
     assert value("inventory_coverage", inputs(works_flows(given=lacking))) == pytest.approx(200 / 3)
     recalled = table(factor("0.6", year=2026, status=Status.MEMORY, region="CN-TJ"))
     assert value("inventory_coverage", inputs(table=recalled)) == pytest.approx(200 / 3)
+
+
+def test_a_source_whose_data_lack_a_quarter_hour_leaves_the_inventory_in_doubt_and_fails_nothing() -> None:
+    given_ = all_series()
+    given_["grid", "active_energy_import"].flags[5] = Flag.MISSING
+    found = INDICATORS["inventory_coverage"](inputs(works_flows(given=given_)))
+    assert found.value == 100
+    assert "quarter-hour" in (found.doubt.en if found.doubt else "")
+    assert INDICATORS["inventory_coverage"](inputs()).doubt is None
 
 
 def test_the_residual_of_the_tree() -> None:
