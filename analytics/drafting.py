@@ -184,6 +184,8 @@ def _multiplier(draft: Draft, words: Words) -> dict[str, Any]:
         factor = Fraction(0)
     if not (factor > 0 and max(factor.numerator, factor.denominator) <= LARGEST):
         draft.faults.append(f"--factor: {words['factor']!r} is not a positive number such as 1.1 or 11/10")
+    elif factor == 1:
+        draft.faults.append("--factor: 1 changes nothing; an entry is taken back by `undo`")
     scaled = [q for p, q in draft.source.series() if p == point and is_scaled(q)]
     if not draft.faults and not scaled:
         draft.faults.append(f"--point: the store has no energy of {point}")

@@ -9,6 +9,14 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 TOTALS = ("scope1", "scope2_lb", "scope2_mb", "total_lb", "total_mb")
+WORDS = {
+    "scope1": "scope 1",
+    "scope2_lb": "scope 2, location-based",
+    "scope2_mb": "scope 2, market-based",
+    "total_lb": "scope 1+2, location-based",
+    "total_mb": "scope 1+2, market-based",
+}
+GASES = {"co2_only": "CO2", "co2e": "CO2e"}
 
 
 def moment(ms: int) -> str:
@@ -32,7 +40,7 @@ def show_closing(document: Document) -> None:
     for name in TOTALS:
         total = document["totals"][name]
         shown = {gas: "not known" if kg is None else f"{kg:,.3f}" for gas, kg in total.items()}
-        console.print(f"  {name:10} {shown['co2_only']:>18} kgCO2 {shown['co2e']:>18} kgCO2e")
+        console.print(f"  {WORDS[name]:26}{shown['co2_only']:>16} kgCO2 {shown['co2e']:>16} kgCO2e")
     counts = ", ".join(f"{len(hashes[part])} {part}" for part in ("readings", "entries", "factors", "criteria"))
     console.print(f"  fingerprints of: {counts}; code {hashes['code']['version']} {hashes['code']['sources'][:12]}")
     for lack in document["incomplete"]:
@@ -50,17 +58,21 @@ def show_restatement(document: Document) -> None:
         console.print(f"{label}: as closed (number {number}); nothing changed since")
         return
     table = Table(box=None, header_style="bold", title=f"{label} · closing {number}")
-    for name in ("figure", "as issued", "as known now", "difference", "because of"):
-        table.add_column(name, justify="right" if name in {"as issued", "as known now", "difference"} else "left")
+    table.add_column("figure", overflow="fold", min_width=26)
+    for name in ("as issued", "as known now", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why", no_wrap=True)
+    causes = list(dict.fromkeys(why for row in document["lines"] for why in row["why"]))
     for row in document["totals"]:
-        table.add_row(f"{row['name']} {row['gas']} [dim]kg[/]", *_amounts(row), "")
+        table.add_row(f"{WORDS[row['name']]}, {GASES[row['gas']]} [dim]kg[/]", *_amounts(row), "")
     for row in (*document["energy"], *document["lines"]):
         if row["changed"]:
-            table.add_row(row.get("name") or row["id"], *_amounts(row), "; ".join(row.get("why", ())))
+            numbers = ",".join(str(causes.index(why) + 1) for why in row.get("why", ()))
+            table.add_row(row.get("name") or row["id"].replace("/", " / "), *_amounts(row), numbers)
     console.print(table)
-    console.print("[bold]restatement[/]" if document["restated"] else "no figure moved")
-    for line in _reasons(document["why"]):
-        console.print(f"  {line}")
+    console.print("[bold]restatement[/], because of:" if document["restated"] else "no figure moved")
+    for line in _reasons(document["why"], causes):
+        console.print(f"  {line}", soft_wrap=True, highlight=False)
 
 
 def _amounts(row: Document) -> list[str]:
@@ -68,13 +80,20 @@ def _amounts(row: Document) -> list[str]:
             for name, sign in (("issued", ""), ("known", ""), ("delta", "+"))]  # fmt: skip
 
 
-def _reasons(why: Document) -> Iterator[str]:
-    for part in ("readings", "entries", "factors", "criteria"):
+def _reasons(why: Document, causes: list[str]) -> Iterator[str]:
+    """What differs underneath, with the number by which the figures name it."""
+    kinds = {"readings": "readings", "entries": "entry", "factors": "factor", "criteria": "criterion"}
+    for part, kind in kinds.items():
         for one in why[part]:
-            counts = one.get("readings")
+            name, counts = f"{kind} {one['id']}", one.get("readings")
+            told = f": {one['who']}: {one['why']}" if one.get("who") else ""
             more = f" ({counts['issued'] or 0:,} readings -> {counts['known'] or 0:,})" if counts else ""
-            yield f"{part}: {one['id']} {one['change']}{more}"
-    yield from (f"{part} changed" for part in ("site", "code") if why[part])
+            yield f"{_numbered(name, causes)}{name} {one['change']}{more}{told}"
+    yield from (f"{_numbered(part, causes)}{part} changed" for part in ("site", "code") if why[part])
+
+
+def _numbered(name: str, causes: list[str]) -> str:
+    return f"{causes.index(name) + 1}  " if name in causes else "–  "
 
 
 def show_verification(document: Document) -> None:
@@ -178,13 +197,16 @@ def _grow_series(tree: "Tree", one: Document) -> None:
 
 def _grow_edge(tree: "Tree", edge: Document, side: str, unit: str) -> None:
     how = "between two readings" if edge["interpolated"] else "as read"
+    read = [one["micro"] for one in edge["readings"] if "micro" in one]
+    if not edge["interpolated"] and read and read[0] != edge["micro"]:
+        how = f"{(edge['micro'] - read[0]) / 1e6:+,.6f} by rollovers and entries to what was read"
     node = tree.add(f"{side} {moment(edge['time_ms'])}: {edge['micro'] / 1e6:,.6f} {unit}, {how}")
     for reading in edge["readings"]:
         register, poll = reading.get("register"), reading.get("poll")
         if reading.get("declared"):
             node.add(f"{reading['utc']}: entered by hand")
             continue
-        told = node.add(f"{reading['utc']}: {reading['micro']} micro, {reading['quality']}")
+        told = node.add(f"{reading['utc']}: {reading['micro'] / 1e6:,.6f} {unit}, {reading['quality'].lower()}")
         if register:
             serial, told_by = register["serial"] or "–", f"{register['profile']} {register['profile_hash'][:12]}"
             told.add(
