@@ -1,6 +1,6 @@
 """A closed month beside what is known now: each figure as issued and as known, and what changed underneath."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from analytics.closing import figures
@@ -9,11 +9,15 @@ Document = dict[str, Any]
 PARTS = ("readings", "entries", "factors", "criteria")
 
 
-def restatement(issued: Mapping[str, Any], known: Mapping[str, Any]) -> Document:
-    """Per total, energy and line what was issued, what is known now [kg, kWh], and why they differ."""
+def restatement(issued: Mapping[str, Any], known: Mapping[str, Any], idle: Container[str] = ()) -> Document:
+    """Per total, energy and line what was issued, what is known now [kg, kWh], and why they differ.
+
+    `idle` entries stand beside the figures and move none: bills.
+    """
     before, after = figures(issued), figures(known)
     why = reasons(issued["hashes"], known["hashes"])
-    lines = [_line(name, before["lines"].get(name), after["lines"].get(name), why)
+    moving = {**why, "entries": [one for one in why["entries"] if one["id"] not in idle]}
+    lines = [_line(name, before["lines"].get(name), after["lines"].get(name), moving)
              for name in sorted({*before["lines"], *after["lines"]})]  # fmt: skip
     totals = list(_totals(before["totals"], after["totals"]))
     energy = [_pair({"name": name}, value, after["energy"].get(name)) for name, value in before["energy"].items()]

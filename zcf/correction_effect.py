@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analytics.corrections import touched
 from analytics.entering import enter
+from analytics.intervals import Flag
 from analytics.settlement import Books
 from analytics.settler import Settler
 from analytics.site_times import calendar_of
@@ -31,11 +32,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an entry changes: energies, and the number of open items there."""
+    """What an entry changes: energies, and the number of open items there; beside a bill, what was metered [micro]."""
 
     changes: tuple[Change, ...]
     open_before: int
     open_after: int
+    metered_micro: int | None = None  # None where not all of the time is known
 
 
 class _Proposed(EntriesReader):
@@ -60,7 +62,19 @@ def effect(config: SiteConfig, entry: Entry) -> Effect:
     states = [(_energies(Books(source, results, days), spans), _open(source, spans)) for source in (now, then)]
     (before, open_before), (after, open_after) = states
     changes = [Change(*key, *spans[key], before[key], after[key]) for key in spans if before[key] or after[key]]
-    return Effect(tuple(changes), open_before, open_after)
+    return Effect(tuple(changes), open_before, open_after, _metered(Books(now, results, days), entry))
+
+
+def _metered(books: Books, entry: Entry) -> int | None:
+    """What the meter counted over the time of a bill [micro]."""
+    if entry.kind != "bill":
+        return None
+    body = entry.body
+    found = books.intervals([(body["point"], body["quantity"])], body["start_ms"], body["end_ms"])
+    (rows,) = found.values()
+    asked = -(-body["end_ms"] // QUARTER_MS) - -(-body["start_ms"] // QUARTER_MS)
+    known = len(rows) == asked and not bool((rows.flags & Flag.MISSING).any())
+    return int(rows.energy.sum()) if known else None
 
 
 def _shown(source: StoreSource, key: SeriesKey, span: tuple[int, int]) -> tuple[int, int]:

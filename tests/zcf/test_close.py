@@ -22,6 +22,25 @@ def test_close_again_diff_and_as_issued(month: MonthWorks):
     assert "nothing changed since" in run("close", month.path, MONTH, "--diff")
 
 
+def test_a_restatement_names_its_causes_by_number_and_bills_are_none(
+    month: MonthWorks, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    told("close", month.path, MONTH, "--who", "eva", "--why", "over")
+    by = ("--who", "eva", "--why", "CT plate read")
+    span = ("--from", f"{MONTH}-10T00:00", "--to", f"{MONTH}-12T00:00")
+    run("correct", month.path, "multiplier", "--point", "grid", *span, "--factor", "1.1", *by)
+    run("correct", month.path, "bill", "--point", "grid", *span, "--value", "5", "--who", "eva", "--why", "paid")
+    found = run("close", month.path, MONTH, "--diff")
+    assert "scope 2, location-based" in found
+    causes = found.partition("because of:")[2].splitlines()
+    assert [(line.split()[0], line.rpartition(": ")[2]) for line in causes if "entry" in line] == [
+        ("–", "paid"), ("1", "CT plate read"),
+    ]  # fmt: skip
+    explained = run("explain", month.path, "grid.active_energy_import", "--period", MONTH)
+    assert "by rollovers and entries to what was read" in " ".join(explained.replace("│", " ").split())
+
+
 def test_what_cannot_be_closed_says_why(month: MonthWorks):
     assert "is not over yet" in run("close", month.path, "2026-11", code=1)
     assert "write 2026-10" in run("close", month.path, "October", code=2)

@@ -63,6 +63,20 @@ def test_people_are_told_in_words(works: Works):
     assert "by a tester: a test" in found.stdout
 
 
+def test_a_bill_stands_beside_what_was_metered_and_moves_nothing(works: Works):
+    words = ("bill", "--point", "line", *PAST, "--value", "51")
+    found = correct(works, *words, *BY)
+    assert "billed 51.000, metered 50.000 kWh: +1.000 (+2.00 %); no figure moves" in found.stdout
+    before = ("--from", at(QUARTER - 900 * HOUR), "--to", at(QUARTER - HOUR))
+    assert (
+        "not all of that time is metered"
+        in correct(works, "bill", "--point", "line", *before, "--value", "9", *BY).stdout
+    )
+    listed = correct(works, "list").stdout
+    assert f"value 51.000 kWh, point line, quantity active_energy_import, start {at(QUARTER - 2 * HOUR)[:10]}" in listed
+    assert "_ms" not in listed
+
+
 def test_every_fault_at_once_and_2(works: Works):
     found = correct(
         works, "multiplier", "--point", "lin", "--from", "yesterday", "--to", "2026-01-01", "--factor", "-1",
@@ -84,6 +98,7 @@ def test_every_fault_at_once_and_2(works: Works):
         (("bad-range", "--point", "grid", *PAST, "--quantity", "gas_volume"), "has no 'gas_volume'"),
         (("bad-range", "--point", "grid", "--from", "2025-01-01", "--to", "2025-01-02"), "was first read at"),
         (("multiplier", "--point", "grid", "--from", "2025-01-01", "--to", "2025-01-02", "--factor", "2"), "first"),
+        (("multiplier", "--point", "grid", *PAST, "--factor", "1.0"), "changes nothing"),
         (("direction", "--point", "grid", *PAST), "not read in both directions"),
         (("reset", "--point", "grid", "--at", at(QUARTER - HOUR)), "did not fall"),
         (("undo", "--entry", "nothing"), "no entry"),

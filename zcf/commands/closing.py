@@ -109,8 +109,10 @@ def _difference(service: "FactoryService", month: str) -> dict[str, Any]:
     found = closings(service.results, month)
     if not found:
         raise typer.BadParameter(f"{month} was never closed", param_hint="MONTH")
-    document = restatement(found[-1], known_document(service, month, service.clock()))
-    entered = {entry.id: {"who": entry.who, "why": entry.why} for entry in service.source.entries.entries()}
+    entries = service.source.entries.entries()
+    bills = {entry.id for entry in entries if entry.kind == "bill"}
+    document = restatement(found[-1], known_document(service, month, service.clock()), bills)
+    entered = {entry.id: {"who": entry.who, "why": entry.why} for entry in entries}
     document["why"]["entries"] = [one | entered.get(one["id"], {}) for one in document["why"]["entries"]]
     return document
 

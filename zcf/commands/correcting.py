@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -124,7 +125,25 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     for one in [] if as_json else told:
         undone = "" if one["in_force"] else " (undone)"
         print(f"{one['id']}{undone}  {_clock(config, one['at_ms'])}  {one['who']}: {one['why']}")
-        print(f"    {json.dumps(one['body'], ensure_ascii=False, sort_keys=True)[:200]}")
+        print(f"    {_said(config, one['body'])[:400]}")
+
+
+def _said(config: "SiteConfig", body: Mapping[str, Any]) -> str:
+    """What an entry holds, as people read it: instants by the site's clock, amounts in the register's unit."""
+    from metering.quantity import QUANTITIES
+    from metering.reading import MICRO
+
+    unit = QUANTITIES[body["quantity"]].unit if body.get("quantity") in QUANTITIES else ""
+    told = []
+    for name, value in body.items():
+        if name.endswith("_ms") and isinstance(value, int):
+            told.append(f"{name[:-3]} {_clock(config, value)}")
+        elif name.endswith("micro") and isinstance(value, int):
+            told.append(f"{name[:-6] or 'value'} {value / MICRO:,.3f} {unit}".rstrip())
+        elif value not in ("", None):
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+            told.append(f"{name} {shown}")
+    return ", ".join(told)
 
 
 def _enter(
@@ -150,6 +169,7 @@ def _show(config: "SiteConfig", entry: "Entry", found: "Effect", *, dry_run: boo
     items = {"before": found.open_before, "after": found.open_after}
     if as_json:
         body = {"entry": _entry(entry), "written": not dry_run, "changes": changes, "open_items": items}
+        body |= {"metered_micro": found.metered_micro} if entry.kind == "bill" else {}
         print(json.dumps(body, ensure_ascii=False))
         return
     print(f"{'would enter' if dry_run else 'entered'} {entry.id}: {entry.kind} by {entry.who}: {entry.why}")
@@ -157,7 +177,26 @@ def _show(config: "SiteConfig", entry: "Entry", found: "Effect", *, dry_run: boo
         span = f"{_clock(config, one['start_ms'])} .. {_clock(config, one['end_ms'])}"
         print(f"{one['point']} {one['quantity']}  {span}")
         print(f"    {one['before']:,.3f} -> {one['after']:,.3f} {one['unit']} ({one['after'] - one['before']:+,.3f})")
-    print(f"open items there: {items['before']} -> {items['after']}")
+    if entry.kind == "bill":
+        print(f"    {_beside_meter(entry, found)}")
+    else:
+        print(f"open items there: {items['before']} -> {items['after']}")
+
+
+def _beside_meter(entry: "Entry", found: "Effect") -> str:
+    """What was billed and what was metered over the same time."""
+    from metering.quantity import quantity
+    from metering.reading import MICRO
+
+    unit, billed = quantity(entry.body["quantity"]).unit, entry.body["micro"]
+    if found.metered_micro is None:
+        return f"billed {billed / MICRO:,.3f} {unit}; not all of that time is metered"
+    apart = billed - found.metered_micro
+    share = f" ({100 * apart / found.metered_micro:+.2f} %)" if found.metered_micro else ""
+    return (
+        f"billed {billed / MICRO:,.3f}, metered {found.metered_micro / MICRO:,.3f} {unit}:"
+        f" {apart / MICRO:+,.3f}{share}; no figure moves"
+    )
 
 
 def _entry(entry: "Entry") -> dict[str, Any]:
