@@ -20,7 +20,7 @@ export function openData(root, page) {
     open: card("open", { title: t("data.open") }),
     devices: card("devices", { title: t("data.devices") }),
   };
-  const meters = metersCard(dateOf(page.live.now()).slice(0, 7));
+  const meters = metersCard(dateOf(page.live.now()).slice(0, 7), page);
   const corrections = correctionsCard(page);
   const origin = page.site?.origin?.history_until_ms;
   put(root, h("div", { class: "stack" },
