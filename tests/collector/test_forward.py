@@ -257,5 +257,7 @@ def test_another_bucket_is_another_sink(rig: Rig) -> None:
 
 def test_a_refusal_that_tells_the_token_back_brings_it_into_no_log(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/api/v2/write").respond_with_json({"message": "bad token t0p-secret!"}, status=401)
-    answer = InfluxSink(ForwardSection(url=httpserver.url_for("")), lambda: "t0p-secret").send(b"m f=1 1")
+    sink = InfluxSink(ForwardSection(url=httpserver.url_for("")), lambda: "t0p-secret")
+    answer = sink.send(b"m f=1 1")
+    sink.close()
     assert (answer.status, answer.detail) == (401, "bad token ***!")
