@@ -177,13 +177,14 @@ def _against_lot(ledger: Ledger, lot: Lot) -> Iterator[Sentence]:
 
 def _double(held: Lot, lot: Lot) -> Iterator[Sentence]:
     """What is held already, or was issued once for the same generation under another scheme."""
-    same = held.registry == lot.registry and held.serials and lot.serials
+    same = serials.plain(held.registry) == serials.plain(lot.registry)
     if same and held.serials and lot.serials and lot.serials.overlaps(held.serials):
         yield Sentence(
             f"编号{lot.serials}与已入账的{held.id}（{held.serials}）重复。",
             f"Serial numbers {lot.serials} are already held by {held.id} ({held.serials}): no claim is made twice.",
         )
-    if lot.project and held.project == lot.project and held.vintage == lot.vintage and (
+    project = serials.plain(lot.project)
+    if project and serials.plain(held.project) == project and held.vintage == lot.vintage and (
         held.asset.id in lot.asset.exclusive_with
     ):  # fmt: skip
         yield Sentence(

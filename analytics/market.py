@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from fractions import Fraction
 
 from analytics.factors import EmissionFactor
+from analytics.serials import Serials, parse, plain
 from analytics.terms import Sentence
 
 
@@ -116,15 +117,31 @@ class Cover:
 
 
 def repeated(items: Iterable[Instrument | Credit]) -> frozenset[str]:
-    """The ids of those whose registry and serial were used before: a claim made twice is no claim."""
-    seen: set[tuple[str, str]] = set()
+    """The ids of those a unit of which was used before in the same registry: a claim made twice is no claim."""
+    seen: dict[str, list[Serials | str]] = {}
     twice: set[str] = set()
     for item in items:
-        key = (item.registry, item.serial)
-        if item.serial and key in seen:
+        if not item.serial:
+            continue
+        used, mine = seen.setdefault(plain(item.registry), []), _units(item.serial)
+        if any(_share(mine, other) for other in used):
             twice.add(item.id)
-        seen.add(key)
+        used.append(mine)
     return frozenset(twice)
+
+
+def _units(serial: str) -> Serials | str:
+    """The units of a serial number; where it is no number or range, the words themselves."""
+    try:
+        return parse(serial)
+    except ValueError:
+        return plain(serial)
+
+
+def _share(one: Serials | str, other: Serials | str) -> bool:
+    if isinstance(one, Serials) and isinstance(other, Serials):
+        return one.overlaps(other)
+    return one == other
 
 
 def usable(instruments: Sequence[Instrument]) -> tuple[tuple[Instrument, ...], tuple[Rejected, ...]]:

@@ -32,7 +32,7 @@ from analytics.terms import Sentence
 from metering import period
 from metering.reading import MICRO
 from metering.store.entries import Entry
-from tests.analytics.carbon_works import TABLE, TIANJIN, works_balance, works_flows
+from tests.analytics.carbon_works import TABLE, TIANJIN, certificate, works_balance, works_flows
 
 ASSETS = load_assets()
 NAMES = frozenset({"works"})
@@ -125,6 +125,24 @@ def test_double_use_is_refused_and_the_first_claim_is_named() -> None:
 
 def test_the_same_serials_are_not_acquired_twice() -> None:
     assert "already held by acquisition-1" in why(ledger(lot(), lot(2, serials="G-0500..G-0999")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"registry": " gec"}, {"serials": "g-500..g-510"}, {"registry": "ＧＥＣ", "serials": "G-00500..G-00510"}],
+)
+def test_another_spelling_is_no_other_unit(other: dict[str, str]) -> None:
+    again = {"serials": "G-0500..G-0510", "micro": 11 * MICRO} | other
+    assert "already held by acquisition-1" in why(ledger(lot(), lot(2, **again)))
+
+
+def test_certificates_of_the_site_file_and_the_ledger_that_share_a_unit_are_not_both_used() -> None:
+    [one] = instruments_of(ledger(lot(), retired(2, serials="G-0001..G-0100")), NAMES)
+    other = replace(certificate(50_000, id_="file", serial="G-0100..G-0149"), registry="gec")
+    made = works_balance(works_flows(), instruments=(one, other))
+    assert [r.id for r in made.rejected] == ["file"]
+    apart = replace(other, serial="G-0101..G-0150")
+    assert works_balance(works_flows(), instruments=(one, apart)).rejected == ()
 
 
 def test_the_same_numbers_of_another_registry_are_other_units() -> None:
