@@ -25,6 +25,7 @@ MAX_WAITING = 200_000  # polls kept in memory while the store cannot be written;
 _HURRY = 8  # unacknowledged messages after which a commit is made at once: brokers stop at 20 in flight by default
 _RETRY_S = (0.1, 5.0)
 _LAST_S = 0.5  # for the last commit
+_NOTED_S = 1.0  # so long what a sink has got waits for a commit of readings
 _LONGEST_S = 30.0  # no commit of a sound disk takes longer
 
 
@@ -40,9 +41,14 @@ class Batch:
     told: list[Callable[[], None]] = field(default_factory=list)
     calls: list[tuple["Future[Any]", Work]] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
+    @property
+    def pressing(self) -> bool:
+        """Whether anything in it is to be committed an interval after it came; what a sink has got may wait for it."""
         readings = self.polls or self.gaps or self.value_gaps or self.ledger
-        return bool(readings or self.acknowledged or self.told or self.calls)
+        return bool(readings or self.told or self.calls)
+
+    def __bool__(self) -> bool:
+        return self.pressing or bool(self.acknowledged)
 
 
 class Committer:
@@ -102,7 +108,7 @@ class Committer:
     ) -> None:
         """Queue what belongs together for the next commit; `told` is called in the committer's thread once durable."""
         with self._condition:
-            batch, waking = self._batch, not self._batch
+            batch, waking = self._batch, not self._batch.pressing
             batch.polls += polls
             batch.gaps += gaps
             batch.value_gaps += value_gaps
@@ -117,12 +123,10 @@ class Committer:
     def acknowledge(self, sink: str, lane: str, first_seq: int, last_seq: int) -> None:
         """Note with the next commit what a sink has got; a crash before that sends it once more, which is harmless."""
         with self._condition:
-            waking, noted = not self._batch, self._batch.acknowledged
+            noted = self._batch.acknowledged
             if noted and noted[-1][:2] == (sink, lane) and noted[-1][3] + 1 == first_seq:
                 first_seq = noted.pop()[2]
             noted.append((sink, lane, first_seq, last_seq))
-            if waking:
-                self._condition.notify()
 
     def call(self, work: Callable[[ReadingsWriter], T]) -> "Future[T]":
         """Have the writer do something after all that was added before; its result, or its error."""
@@ -162,7 +166,9 @@ class Committer:
     def _next(self) -> Batch | None:
         """The next batch, an interval after its first item; None when stopped and empty."""
         with self._condition:
-            self._condition.wait_for(lambda: self._batch or self._stopping)
+            while not (self._batch.pressing or self._stopping):
+                if not self._condition.wait(_NOTED_S) and self._batch:
+                    break  # nothing is read: what a sink has got is noted by itself
             self._condition.wait_for(lambda: self._stopping or self._hurried, timeout=self._interval_s)
             batch, self._batch, self._hurried = self._batch, Batch(), False
             return batch or None

@@ -61,6 +61,7 @@ class ForwardSection(Strict):
     org: str = "zcf"
     bucket: str = "readings"
     results_bucket: str = "results"
+    gzip: Literal["auto", "always", "never"] = "auto"  # auto: not to this computer, where it costs and spares nothing
 
 
 class MetricsSection(Strict):

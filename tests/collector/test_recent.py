@@ -1,14 +1,18 @@
 """What was committed last is sent on without being read back; whatever is not surely known is read from the store."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collector.committer import Committer
 from collector.forward import Forwarder
+from collector.influx_sink import InfluxSink, packs
 from collector.recent import Recent
 from metering.reading import Lane, Poll
+from metering.sitefile import ForwardSection
 from metering.store.readings_reader import ReadingsReader
 from tests.collector.test_committer import GROUP, poll
 from tests.harness.rig import Rig
@@ -108,3 +112,36 @@ def test_a_committer_puts_what_is_durable_and_nothing_before(tmp_path: Path, rig
     assert kept is not None
     stored = ReadingsReader(rig.sample.store).polls_since(last - 5, 10)
     assert [(seq, one.time_ms, one.values) for seq, one in kept] == [(p.seq, p.time_ms, p.values) for p in stored]
+
+
+def test_where_nothing_is_read_what_a_sink_has_got_is_noted_all_the_same(rig: Rig) -> None:
+    committer = Committer(rig.sample.writer, 0.001)
+    committer.start()
+    committer.acknowledge("sink", "readings", 1, 7)
+    until = time.monotonic() + 90
+    while not rig.reader.delivered("sink") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert rig.reader.delivered("sink") == [(1, 7)]
+    assert committer.stop(60)
+
+
+@pytest.mark.parametrize(
+    ("url", "gzip", "packed"),
+    [
+        ("http://127.0.0.1:8086", "auto", False), ("http://localhost:8086/", "auto", False),
+        ("http://[::1]:8086", "auto", False), ("https://influx.works.example", "auto", True),
+        ("http://192.0.2.7:8086", "auto", True), ("http://127.0.0.1:8086", "always", True),
+        ("http://192.0.2.7:8086", "never", False),
+    ],
+)  # fmt: skip
+def test_lines_are_packed_for_a_network_alone(url: str, gzip: Any, packed: bool) -> None:
+    assert packs(ForwardSection(url=url, gzip=gzip)) is packed
+
+
+@pytest.mark.parametrize("gzip", ["always", "never"])
+def test_packed_or_not_the_same_arrives(rig: Rig, gzip: Any) -> None:
+    rig.sink = InfluxSink(ForwardSection(url=rig.flux.url, org=rig.flux.org, gzip=gzip), lambda: rig.token)
+    writer = rig.sample.writer
+    rig.forwarder = Forwarder(SITE, rig.reader, rig.sink, writer.acknowledge, writer.quarantine)
+    rig.drain()
+    assert rig.values() == rig.expected()
