@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sys
@@ -191,6 +192,8 @@ async def _collect(
         stop.set()
 
     def begun() -> None:
+        gc.collect()
+        gc.freeze()  # profiles, plans and modules stay for good: no collection looks through them again
         tell("READY=1")
         ready()
 

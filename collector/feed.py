@@ -67,7 +67,8 @@ class Feed:
         if self._silence.broken(self.number, self.quantities, words):
             self.missed(track, tick, 1, Cause(GapReason.INVALID_VALUE, None, _ALL_ZERO))
             return
-        self._write_run(track)
+        if self._runs:
+            self._write_run(track)
         self._last_ms = time_ms = max(time_ms, self._last_ms + 1)
         values, invalid = self.decoder.decode(words)
         failpoint("poll-read")

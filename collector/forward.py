@@ -50,7 +50,7 @@ class Forwarder:
         recent: Recent | None = None,
     ) -> None:
         """`recent` holds what the store was given last, so that it is not asked for it."""
-        self._press, self._recent = Press(site, reader.groups), recent or Recent()
+        self._press, self._recent = Press(site, reader.each_group), recent or Recent()
         self._reader, self._sink, self._clock, self._monotonic = reader, sink, clock, monotonic
         self._courier = Courier(sink, lambda: int(clock() * 1000))
         self._acknowledge, self._quarantine = acknowledge, quarantine

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
+from sys import intern
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -77,7 +78,7 @@ class GroupLines:
     """
 
     def __init__(self, site: str, group: PollGroup, points: Mapping[str, MeteringPoint]) -> None:
-        self._columns = group.columns
+        self._names = [column.quantity for column in group.columns]
         self._whole = tuple(quantity(c.quantity).kind is not Kind.GAUGE for c in group.columns)
         self._counters = [index for index, whole in enumerate(self._whole) if whole]
         self._by_point: dict[str, list[int]] = {}
@@ -87,7 +88,7 @@ class GroupLines:
         order = [i for indexes in self._by_point.values() for i in (*indexes, len(group.columns))]
         self._as_given = order == [*range(len(order))] and not self._counters
         self._ordered = itemgetter(*order)
-        self.first, *self.others = self._between()
+        self.first, *self.others = map(intern, self._between())  # thousands of devices have one model's quantities
 
     def _between(self) -> list[str]:
         """What stands before each number and behind the last, with an empty place for every number."""
@@ -95,7 +96,7 @@ class GroupLines:
         for point, indexes in self._by_point.items():
             text[-1] += f"{self._prefix[point]} "
             for index in indexes:
-                text[-1] += f"{self._columns[index].quantity}="
+                text[-1] += f"{self._names[index]}="
                 text += ["", ","]
             text[-1] = " "
             text += ["", "\n"]
@@ -126,7 +127,7 @@ class GroupLines:
                 yield f"{self._prefix[point]} {','.join(fields)} {poll.time_ms}\n"
 
     def _field(self, poll: AnyPoll, index: int) -> str:
-        value, name = poll.values[index], self._columns[index].quantity
+        value, name = poll.values[index], self._names[index]
         if value is None or not math.isfinite(value):
             return ""
         text = to_json(value / MICRO if self._whole[index] else value).decode()

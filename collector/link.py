@@ -55,7 +55,7 @@ class ModbusLink:
     ) -> None:
         """`learned` is told what a device refuses, `told` what it says of itself."""
         self.units, self._gate, self._clock, self._learned = units, gate, clock, learned
-        self._wired, self._plates = wired, Plates(units, told)
+        self._wired, self._plates, self._delay_s = wired, Plates(units, told), wired.connect_delay_s
         self._longest_wait_ms = ADAPTER_WAIT_MS if wired.link.type == "rtu" else LINK_WAIT_MS
         self._dead_wait_ms = LINE_UNIT_WAIT_MS if wired.link.serial else UNIT_WAIT_MS
         self._log = structlog.get_logger("link").bind(link=wired.link.id)
@@ -234,7 +234,7 @@ class ModbusLink:
         if len(self.units) == 1:
             return unit.wired.timeout_s
         spare_ms = self._timetable.spare_ms(self._clock.now_ms(), unit.feeds, self._usual_ms)
-        spare_s = (spare_ms - _MARGIN_MS) / 1000 - self._wired.connect_delay_s
+        spare_s = (spare_ms - _MARGIN_MS) / 1000 - self._delay_s
         return min(unit.wired.timeout_s, max(spare_s, unit.least_s()))
 
     def _failed(self, unit: Unit, error: NoAnswerError, cost_ms: float) -> None:
@@ -251,7 +251,7 @@ class ModbusLink:
             return  # it is there and says no to this block: its other groups go on
         others = [other.shortest_ms for other in self.units if other is not unit]
         if not self._gate.is_open:
-            cost_ms += 1000 * self._wired.connect_delay_s
+            cost_ms += 1000 * self._delay_s
             self._reopening = asyncio.create_task(self._gate.open_if_possible())  # so that its delay passes meanwhile
         shortest_ms, silent_ms = min(others, default=None), unit.silent_ms(now_ms)
         wait_ms = unit_wait_ms(unit.patience.failures, cost_ms, shortest_ms, self._dead_wait_ms, silent_ms)

@@ -1,6 +1,6 @@
 """Polls of many groups -> one body of line protocol, and its single lines where a sink refuses the body."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from collector.line_protocol import AnyPoll, GroupLines, printed
@@ -21,14 +21,14 @@ class Parcel(NamedTuple):
 class Press:
     """Prints the polls of one site; a group it does not know yet is looked up among all there are."""
 
-    def __init__(self, site: Site, groups: Callable[[], Mapping[int, PollGroup]]) -> None:
+    def __init__(self, site: Site, groups: Callable[[], Iterable[tuple[int, PollGroup]]]) -> None:
         self._site, self._points, self._groups = site.id, {p.id: p for p in site.points}, groups
         self._known: dict[int, GroupLines] = {}
 
     def group(self, number: int) -> GroupLines:
         """How a group's polls are printed."""
         if number not in self._known:
-            self._known = {n: GroupLines(self._site, g, self._points) for n, g in self._groups().items()}
+            self._known = {n: GroupLines(self._site, g, self._points) for n, g in self._groups()}
         return self._known[number]
 
     def lines(self, poll: AnyPoll) -> list[str]:

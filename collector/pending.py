@@ -72,7 +72,7 @@ def commit_span(
     ]
     absent = [replace(gap, time_ms=gap.time_ms + shift_ms) for gap in held.value_gaps]
     writer.commit(polls, gaps, absent)
-    ticks = {replace(track, origin_ms=track.origin_ms + shift_ms): tick for track, tick in span.next_ticks.items()}
+    ticks = {track._replace(origin_ms=track.origin_ms + shift_ms): tick for track, tick in span.next_ticks.items()}
     with_quarters = {track.group for track in ticks if writer.group_of(track.group).quarter}
     for number in with_quarters:  # nobody knew when a quarter-hour was
         track = quarters(number, epoch.start_ms)

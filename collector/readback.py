@@ -67,7 +67,7 @@ class Readback:
         self._reader, self._outbox, self._remote, self._courier = reader, outbox, remote, courier
         self._quarantine, self._pause = quarantine, pause
         self._groups: dict[int, PollGroup] = {}
-        self._press = Press(site, lambda: self._groups)
+        self._press = Press(site, self._each_group)
         self._aside: frozenset[tuple[int, str]] = frozenset()
         self._known: dict[int, tuple[object, dict[SeriesKey, Summary]]] = {}  # hour -> what it was made of, summaries
 
@@ -122,6 +122,9 @@ class Readback:
         if not waiting:
             self._known[hour] = (made_of, found)
         return found, bool(waiting)
+
+    def _each_group(self) -> Iterable[tuple[int, PollGroup]]:
+        return self._groups.items()
 
     def _parts(
         self, start_ms: int, end_ms: int, step_ms: int, waiting: list[int]

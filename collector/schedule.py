@@ -6,7 +6,7 @@ epoch in which the wall clock steps is closed and a new one opened, so quarter-h
 
 import math
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,8 +21,7 @@ ADAPTER_WAIT_MS = 5_000.0  # and an adapter, which nobody else waits for
 _QUARTER_LEAD_MS = 60_000  # quarter reads go before others that have waited less than this
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(NamedTuple):
     """The due ticks of one lane of one group within an epoch: origin + tick x period, from `first` on [ms UTC]."""
 
     group: int
@@ -41,7 +40,7 @@ class Track:
 
     def from_newest(self, now_ms: int) -> "Track":
         """The same without what was due before the newest tick at an instant."""
-        return replace(self, first=max(self.first, self.newest(now_ms)))
+        return self._replace(first=max(self.first, self.newest(now_ms)))
 
     def end(self, stop_ms: int) -> int:
         """The first tick that is not due before an epoch's stop; so many ticks are due: end - first."""

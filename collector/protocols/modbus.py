@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 from contextlib import suppress
+from typing import Any
 
 from pymodbus.client import AsyncModbusTcpClient
 
@@ -110,12 +111,13 @@ class _Wire:
         logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong here is said once, as a gap
         self._client = AsyncModbusTcpClient(host, port=port, retries=0, reconnect_delay=0, trace_connect=self._moved)
         self._client.ctx.framer = TcpFramer(self._received)
-        self._client.ctx.max_buffer_size = BUFFER
+        # what came is judged here at once: its own way to the framer keeps a dump of the last frames of all devices
+        self._client.ctx.data_received = self._heard  # type: ignore[method-assign]
         self._where = f"{host}:{port}"
         self._asked: tuple[Request, int] | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._begun = False
-        self._before = b""
+        self._before = self._rest = b""
         self.usable = False
 
     async def open(self, host: Host, timeout_s: float) -> None:
@@ -135,7 +137,7 @@ class _Wire:
         self._asked, self._answer, self._begun = (request, tid), loop.create_future(), False
         timer = loop.call_later(timeout_s, self._fail, GapReason.TIMEOUT, f"no answer within {timeout_s:g} s")
         try:
-            self._client.ctx.send(tcp_frame(request, tid))
+            self._say(tcp_frame(request, tid))
             return await self._answer
         except asyncio.CancelledError:
             self.spoil("request broken off")
@@ -164,6 +166,21 @@ class _Wire:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(NoAnswerError(reason, detail))
         self.spoil(detail)
+
+    def _say(self, frame: bytes) -> None:
+        self._rest = b""
+        transport: Any = self._client.ctx.transport
+        if transport is None:
+            raise NoAnswerError(GapReason.LINE_DOWN, "closed by the other end")
+        transport.write(frame)
+
+    def _heard(self, data: bytes) -> None:
+        """What came since the request, joined; a flood is no answer."""
+        buffer = self._rest + data if self._rest else data
+        if len(buffer) > BUFFER:
+            self._fail(GapReason.BAD_FRAME, f"more than {BUFFER} bytes for one answer")
+            return
+        self._rest = buffer[self._received(buffer) :]
 
     def _received(self, buffer: bytes) -> int:
         """Judge all bytes since the request; says how many are done with."""

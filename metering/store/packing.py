@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from metering.quantity import Kind, quantity
@@ -67,15 +68,20 @@ def dump_group(group: PollGroup) -> str:
 @lru_cache(maxsize=4096)
 def packing_of(text: str) -> Packing:
     """The layout of a group as it is stored."""
-    return Packing(load_group(text))
+    return Packing(parse_group(text))
 
 
-@lru_cache(maxsize=4096)  # the live page asks for the same groups every second
-def load_group(text: str) -> PollGroup:
+def parse_group(text: str) -> PollGroup:
     """The inverse of dump_group."""
     body = json.loads(text)
     return PollGroup(
         body["device"], body["name"],
-        tuple(Column(*c) for c in body["columns"]), tuple(Block(*b) for b in body["blocks"]),
+        tuple(Column(*map(intern, c)) for c in body["columns"]), tuple(Block(*b) for b in body["blocks"]),
         body["cadence_ms"], body["quarter"], body["profile"], body["profile_hash"],
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)  # the live page asks for the same groups every second
+def load_group(text: str) -> PollGroup:
+    """The same, remembered."""
+    return parse_group(text)

@@ -1,7 +1,7 @@
 """Reading readings.db from any process, while its writer runs, after it was killed, and after it stopped."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +21,7 @@ from metering.reading import (
 )
 from metering.store import Changes
 from metering.store.columns import Row, bracketed, from_rows
-from metering.store.packing import Packing, load_group, packing_of
+from metering.store.packing import Packing, load_group, packing_of, parse_group
 from metering.store.polls import as_stored, sound_polls
 from metering.store.readings import FORMAT, load_info, readings_path
 from metering.store.seals import seal_column, sound_rows, sound_value
@@ -68,6 +68,12 @@ class ReadingsReader:
     def groups(self) -> dict[int, PollGroup]:
         """Every poll group by its number."""
         return self._ask(_groups, {})
+
+    def each_group(self) -> Iterator[tuple[int, PollGroup]]:
+        """The same one by one, for who asks once: of thousands nothing is remembered."""
+        sql = "SELECT id, definition FROM poll_group"
+        texts: list[tuple[int, str]] = self._ask(lambda db: db.execute(sql).fetchall(), [])
+        return ((number, parse_group(text)) for number, text in texts)
 
     def series(self) -> Sequence[SeriesKey]:
         """Every series of every group, in order of first sight."""

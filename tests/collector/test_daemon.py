@@ -253,7 +253,8 @@ class Sink(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.silent.is_set():
             time.sleep(3)
-        self.lines.extend(gzip.decompress(body).decode().splitlines())
+        packed = self.headers["Content-Encoding"] == "gzip"
+        self.lines.extend((gzip.decompress(body) if packed else body).decode().splitlines())
         self.send_response(204)
         self.end_headers()
 

@@ -1,5 +1,7 @@
 """What was committed last is sent on without being read back; whatever is not surely known is read from the store."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from metering.reading import Lane, Poll
 from metering.sitefile import ForwardSection
 from metering.store.readings_reader import ReadingsReader
 from tests.collector.test_committer import GROUP, poll
+from tests.collector.test_daemon import ROOT
 from tests.harness.rig import Rig
 from tests.harness.sample import SITE
 
@@ -145,3 +148,10 @@ def test_packed_or_not_the_same_arrives(rig: Rig, gzip: Any) -> None:
     rig.forwarder = Forwarder(SITE, rig.reader, rig.sink, writer.acknowledge, writer.quarantine)
     rig.drain()
     assert rig.values() == rig.expected()
+
+
+def test_the_client_comes_without_numpy_which_others_get_all_the_same() -> None:
+    words = "load_client(); print('numpy' in sys.modules); load_client(); import numpy; print(numpy.array([1]).sum())"
+    program = f"import sys; from collector.influx_sink import load_client; {words}"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout.split() == ["False", "1"]
