@@ -49,7 +49,7 @@ def compressors() -> Iterator[Panel]:
     """Compressors: meters, controllers, air, and the power a flow of air takes."""
     machine = "\"end_use\" = 'compressor'"
     yield lines("Electrical power", "各空压机电表有功功率", "kwatt", "air", gauge("active_power", machine))
-    yield lines("Air flow", "压缩空气流量（标准状态）", "m3/h", "air", gauge("air_flow"))
+    yield lines("Air flow", "压缩空气流量（标准状态）", "suffix: m³/h", "air", gauge("air_flow"))
     a = target(total("active_power", machine, "power"), "A", "power") | {"hide": True}
     b = target(total("air_flow", "", "flow"), "B", "flow") | {"hide": True}
     c = {"refId": "C", "datasource": EXPRESSION, "type": "math", "expression": "$A / $B * 60"}
@@ -72,7 +72,7 @@ def overview() -> Iterator[Panel]:
     zh = "光伏功率；总表与逆变器并列，不可相加"
     yield stat("PV", zh, "kwatt", "pv", latest("active_power", sources[1], sign=" * -1"))
     yield stat("Storage", "储能功率，充电为正、放电为负", "kwatt", "storage", latest("active_power", sources[2]))
-    yield stat("Gas flow", "燃气流量", "m3/h", "gas", latest("gas_flow"))
+    yield stat("Gas flow", "燃气流量", "suffix: m³/h", "gas", latest("gas_flow"))
     shades = [shade("A", "grid"), shade("B", "pv"), shade("C", "storage")]
     queries = [gauge("active_power", where) for where in sources]
     zh = "各电源功率，流入为正；上级表与下级表并列，不可相加"
@@ -220,7 +220,10 @@ def variables(*, several: bool) -> list[Panel]:
 def dashboard(name: str) -> Panel:
     """One dashboard as Grafana takes it."""
     title, panels, since = BOARDS[name]
-    others = {"type": "dashboards", "title": "Zero-carbon factory", "tags": ["zcf"], "asDropdown": True}
+    others = {
+        "type": "dashboards", "title": "Zero-carbon factory", "tags": ["zcf"], "asDropdown": True,
+        "icon": "external link", "tooltip": "", "targetBlank": False,
+    }  # fmt: skip
     return {
         "id": None, "uid": f"zcf-{name}", "title": title, "tags": ["zcf"], "schemaVersion": SCHEMA_VERSION,
         "version": 0,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 
 from analytics.result_lines import carbon_line, energy_lines, verdict_lines
@@ -39,7 +40,7 @@ BOARD_KEYS = {
     "time", "refresh", "links", "templating", "annotations", "panels",
 }  # fmt: skip
 UNITS = {
-    "kwatt", "kwatth", "m3/h", "m3", "celsius", "pressurebar", "amp", "hertz", "h", "percent", "s", "none",
+    "kwatt", "kwatth", "suffix: m³/h", "m3", "celsius", "pressurebar", "amp", "hertz", "h", "percent", "s", "none",
     "suffix: GJ", "suffix: tCO2", "suffix: W/m²", "suffix: kW/(m³/min)",
 }  # fmt: skip
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -85,6 +86,38 @@ def test_a_dashboard_has_the_strict_shape(name: str):
     assert variables["site"]["multi"] is (name == "fleet")
     numbers = [panel["id"] for panel in board["panels"]]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def schema() -> dict[str, Any]:
+    """Grafana's own; what it takes as anything its generator writes down as an object, names and numbers too."""
+    found: dict[str, Any] = json.loads((ROOT / "tests/data/grafana.schema.json").read_text(encoding="utf-8"))
+    for owner, name in (("MatcherConfig", "options"), ("DynamicConfigValue", "value")):
+        found["definitions"][owner]["properties"][name] = {}
+    return found
+
+
+def faults(kind: str, document: Any) -> list[str]:
+    """What Grafana's schema of a kind says against it."""
+    checked = Draft7Validator(schema() | {"$ref": f"#/definitions/{kind}"}).iter_errors(document)
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in checked]
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_dashboard_is_valid_against_grafanas_own_schema(name: str):
+    assert faults("Dashboard", BOARDS[name]) == []
+
+
+def test_the_options_and_units_of_every_panel_are_grafanas_own():
+    for name, panel in panels():
+        where, kind = f"{name} {panel['title']}", panel["type"]
+        assert faults(f"{kind}.Options", panel["options"]) == [], where
+        defaults = panel.get("fieldConfig", {}).get("defaults", {})
+        assert not defaults.get("custom") or faults(f"{kind}.FieldConfig", defaults["custom"]) == [], where
+        units = {defaults.get("unit", "none")} | {
+            one["value"] for rule in panel.get("fieldConfig", {}).get("overrides", [])
+            for one in rule["properties"] if one["id"] == "unit"
+        }  # fmt: skip
+        assert [unit for unit in units if not unit.startswith("suffix:") and faults("Unit", unit)] == [], where
 
 
 def test_panels_do_not_overlap_and_fit_the_grid():
