@@ -14,12 +14,13 @@ from metering.store import readings_schema as sql
 from metering.store.ladder import QUARTER_MS, Rung, Step, removable
 from metering.store.packing import Packing, load_group
 from metering.store.readings import ReadingsWriter
+from metering.store.seals import seal_column, sound_value
 
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
 WHOLE_MS: Final = (2 * DAY_MS, HOUR_MS)  # so new stays whole; where that is not enough, so new
 _ROWS = (
-    "SELECT grp, time_ms, seq, lane, quality IS NOT NULL, vals FROM poll WHERE time_ms>=? AND time_ms<?"
+    "SELECT grp, time_ms, seq, lane, quality IS NOT NULL, vals, quality, {} FROM poll WHERE time_ms>=? AND time_ms<?"
     " ORDER BY grp, time_ms"
 )
 _GAPS = "SELECT grp, start_ms, end_ms FROM gap WHERE end_ms>=? AND start_ms<?"
@@ -67,7 +68,8 @@ def _quarter(writer: ReadingsWriter, start_ms: int, step: Step, now_ms: int) -> 
     with writer.transaction() as db:
         shapes = {n: _shape(text) for n, text in db.execute("SELECT id, definition FROM poll_group")}
         newest = dict(db.execute("SELECT grp, time_ms FROM last_poll"))
-        rows = db.execute(_ROWS, (start_ms, start_ms + QUARTER_MS)).fetchall()
+        found = db.execute(_ROWS.format(seal_column(db)), (start_ms, start_ms + QUARTER_MS))
+        rows = [row[:6] for row in found if sound_value(row[1], row[0], *row[5:])]  # by a turned one nothing is judged
         gaps: dict[int, list[tuple[int, int]]] = {}
         for group, low, high in db.execute(_GAPS, (start_ms, start_ms + QUARTER_MS)):
             gaps.setdefault(group, []).append((low, high))
