@@ -250,10 +250,8 @@ class Collector:
         for device in wired.devices:
             for group in device.groups:
                 number = epoch.numbers[group.group]
-                expected = epoch.sequences[number]
-                inboxes.append(
-                    Inbox(group, number, epoch.id, self._committer, expected, epoch.newest_ms.get(number, 0))
-                )
+                before = (epoch.sequences[number], epoch.newest_ms.get(number, 0), epoch.said.get(number, ()))
+                inboxes.append(Inbox(group, number, epoch.id, self._committer, *before))
         return MqttSession(wired.link, f"zcf-{self._name}-{wired.link.id}", inboxes, clock, self._committer)
 
     async def _watch(

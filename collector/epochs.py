@@ -1,13 +1,14 @@
 """Opening and closing the spans in which the schedule is fixed, so that due = read + gap over all of them."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from collector.phases import phases
 from collector.schedule import Track, cadence, ending, quarters
 from collector.wiring import WiredGroup, WiredLink
 from metering.failpoint import failpoint
 from metering.reading import GapReason, Lane, PollGroup
+from metering.store.polls import newest_messages
 from metering.store.readings import LedgerKey, ReadingsWriter
 
 
@@ -20,6 +21,9 @@ class Epoch:
     numbers: Mapping[PollGroup, int]
     sequences: Mapping[int, int]  # of groups fed by messages: the next sequence number expected; 0 = none yet
     newest_ms: Mapping[int, int]  # of groups that have one: the newest reading before it [ms UTC]
+    said: Mapping[int, Sequence[bytes]] = field(
+        default_factory=dict
+    )  # of groups fed by messages: what the newest ones before it said
 
 
 def open_epoch(
@@ -39,7 +43,8 @@ def open_epoch(
     ledger |= {(id_, number, Lane.MESSAGE): tick for number, tick in expected.items()}
     writer.commit(ledger=ledger)
     failpoint("epoch-ledger")
-    return Epoch(id_, start_ms, numbers, expected, writer.newest_times())
+    said = newest_messages(writer) if expected else {}
+    return Epoch(id_, start_ms, numbers, expected, writer.newest_times(), said)
 
 
 def tracks_of(wired: WiredGroup, number: int, start_ms: int) -> tuple[Track, ...]:

@@ -44,12 +44,14 @@ class Housekeeping:
     def after_commit(self, writer: ReadingsWriter) -> None:
         """Look now and then; while above the quota, thin for a moment."""
         now_s = self._monotonic()
-        if now_s >= self._next_look_s or self._thinning:
+        due = now_s >= self._next_look_s
+        if due or self._thinning:
             self._next_look_s = now_s + self._look_s
             self._look(writer)
-            self._walk(writer)
         if self._thinning:
             self._thin(writer, now_s + TURN_S)
+        elif due:
+            self._walk(writer)
 
     def relieve(self, writer: ReadingsWriter) -> None:
         """The disk is full and the reserve is given back: the log is folded in, and room made in the file itself."""
@@ -82,7 +84,8 @@ class Housekeeping:
         self._scarce = scarce
 
     def _thin(self, writer: ReadingsWriter, until_s: float) -> None:
-        while self._monotonic() < until_s:
+        """At least one step, however little time there was for it: a busy computer must keep its quota too."""
+        while True:
             try:
                 gone = thin(writer, int(self._now_s() * 1000))
             except StoreError as error:
@@ -94,3 +97,5 @@ class Housekeeping:
                 self.exhausted, self._thinning = True, False
                 return
             self.thinned += gone
+            if self._monotonic() >= until_s:
+                return

@@ -1,6 +1,6 @@
 """One topic at work: messages become readings and gaps in one commit, and are acknowledged after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from collector.committer import Committer
 from collector.messages import Message, MessageReader, RejectedError
@@ -17,12 +17,20 @@ class Inbox:
     """What becomes of the messages of one device's topic."""
 
     def __init__(
-        self, wired: WiredGroup, number: int, epoch: int, committer: Committer, expected: int, newest_ms: int
+        self,
+        wired: WiredGroup,
+        number: int,
+        epoch: int,
+        committer: Committer,
+        expected: int,
+        newest_ms: int,
+        said: Iterable[bytes] = (),
     ) -> None:
+        """`expected`, `newest_ms` and `said` are what the store holds of before."""
         self.topic = wired.topic
         self._wired, self._number, self._epoch, self._committer = wired, number, epoch, committer
         self._reader = MessageReader(wired.wires)
-        self._recognizer = Recognizer(expected, newest_ms)
+        self._recognizer = Recognizer(expected, newest_ms, map(hash, said))
         self.heard_before = expected > 0 or newest_ms > 0  # a device without numbers has readings all the same
 
     def take(self, payload: bytes, at_ms: int, done: Acknowledge, *, repeated: bool, queued: bool) -> None:
@@ -32,7 +40,7 @@ class Inbox:
         except RejectedError as error:
             self.reject(at_ms, str(error), done, payload)
             return
-        arrival = Arrival(at_ms, message.time_ms, message.sequence, hash(payload), repeated, queued)
+        arrival = Arrival(at_ms, message.time_ms, message.sequence, hash(message.words), repeated, queued)
         before_ms, expected = self._recognizer.newest_ms, self._recognizer.expected
         identity = self._recognizer.identify(arrival)
         if identity is None:

@@ -1,6 +1,7 @@
 """Which messages of a topic are new readings, when they were made, and how many never came (pure)."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from metering.reading import Quality
@@ -45,14 +46,14 @@ class Arrival(NamedTuple):
 class Recognizer:
     """Knows one topic's recent messages: by sequence number, else by the device's time, else by payload."""
 
-    def __init__(self, expected: int = 0, newest_ms: int = 0) -> None:
+    def __init__(self, expected: int = 0, newest_ms: int = 0, digests: Iterable[int] = ()) -> None:
         self.expected = expected  # the next sequence number; 0 = none seen yet
         self.newest_ms = newest_ms
         self._floor = expected
         self._rejected = 0  # unreadable messages since the last good one: their numbers are holes noted already
         self._numbers: deque[int] = deque(maxlen=_REMEMBERED)
         self._times: deque[int] = deque(maxlen=_REMEMBERED)
-        self._digests: deque[int] = deque(maxlen=_REMEMBERED)
+        self._digests: deque[int] = deque(digests, maxlen=_REMEMBERED)
         self._intervals: deque[int] = deque(maxlen=_REGULAR)
         self._silence: Silence | None = None  # not told yet: what was held up on its way comes in a burst behind it
         self._owed = 0  # messages by which it would be made up for

@@ -8,9 +8,12 @@ from typing import Any
 
 from metering.reading import Lane, PollGroup, SeriesKey, StoredPoll
 from metering.store.packing import Packing, load_group
-from metering.store.readings import FORMAT, readings_path
+from metering.store.readings import FORMAT, ReadingsWriter, readings_path
 from metering.store.seals import ROW, seal_column, sound
 from metering.store.sqlite import snapshot
+
+_LOOK_BACK = 20_000  # polls among which the newest messages are looked for
+_IN_FLIGHT = 20  # messages a broker sends before it waits for acknowledgements, by default
 
 
 def sound_polls(db: sqlite3.Connection, where: str, values: Sequence[int]) -> Iterator[tuple[Any, ...]]:
@@ -23,6 +26,16 @@ def as_stored(row: Sequence[Any], packings: Mapping[int, Packing]) -> StoredPoll
     """A row as a poll."""
     seq, time_ms, group, epoch, tick, lane, vals, words, quality, _ = row
     return StoredPoll(seq, group, time_ms, epoch, tick, Lane(lane), packings[group].unpack(vals), words, quality)
+
+
+def newest_messages(writer: ReadingsWriter) -> dict[int, list[bytes]]:
+    """What the newest messages said, oldest first, by group: a broker sends what was not acknowledged once more."""
+    found: dict[int, list[bytes]] = {}
+    with writer.transaction() as db:
+        sql = "SELECT grp, words FROM poll WHERE seq>? AND lane=? ORDER BY seq"
+        for group, words in db.execute(sql, (writer.last_seq - _LOOK_BACK, int(Lane.MESSAGE))):
+            found.setdefault(group, []).append(words)
+    return {group: words[-_IN_FLIGHT:] for group, words in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,24 @@
 import json
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.committer import committing
+from collector.epochs import open_epoch
+from collector.inbox import Inbox
 from collector.messages import MAX_BYTES, MessageReader, RejectedError, parse, pointed
 from collector.profile import PROFILES, load_profile
 from collector.recognizer import QUEUED_MS, SKEW_MS, Arrival, Recognizer
-from collector.wiring import Wire, _wires
+from collector.wiring import Wire, _wires, wire_site
 from metering.reading import Quality
 from metering.site import MeteringPoint, Role
+from metering.sitefile import load_site
+from metering.store.readings import writing
+from metering.store.readings_reader import ReadingsReader
 
 NOW = 1_795_262_400_000
 
@@ -169,6 +176,36 @@ def test_without_both_a_flagged_equal_payload_is_a_repetition_and_an_unflagged_o
     assert one.identify(arrival(digest=7)) is not None
     assert one.identify(arrival(digest=7, repeated=True)) is None
     assert one.identify(arrival(digest=7)).time_ms == NOW + 1  # times of arrival rise
+
+
+def test_b7_what_a_device_without_both_said_is_known_again_across_a_restart(tmp_path: Path) -> None:
+    """Killed between the commit and its acknowledgement, it is sent all of it once more."""
+    (tmp_path / "profiles").mkdir()
+    profile = next(PROFILES.rglob("zcf-json-meter-mqtt.yaml")).read_text()
+    bare = profile.replace('time: "/ts", sequence: "/seq", ', "")
+    (tmp_path / "profiles" / "bare.yaml").write_text(bare.replace("zcf-json-meter-mqtt", "bare"))
+    (tmp_path / "site.yaml").write_text(
+        "site: {id: works, timezone: Asia/Shanghai}\nlinks: [{id: broker, type: mqtt, port: 1883}]\n"
+        "devices: [{id: meter, profile: bare, link: broker, base: works/meter}]\n"
+        "points: [{id: grid, role: grid, device: meter}]\n"
+    )
+    [link] = wire_site(load_site(tmp_path / "site.yaml"))
+    [wired] = link.devices[0].groups
+    said = [b'{"power_w": %d, "import_kwh": %d, "export_kwh": 0}' % (n, n) for n in (1, 2, 3)]
+    told: list[int] = []
+    for again in (False, True):
+        with writing(tmp_path / "store", "test") as writer, committing(writer, 0.01) as committer:
+            epoch = open_epoch(writer, [wired], NOW)
+            number = epoch.numbers[wired.group]
+            inbox = Inbox(
+                wired, number, epoch.id, committer, 0, epoch.newest_ms.get(number, 0), epoch.said.get(number, ())
+            )
+            for payload in said:
+                inbox.take(payload, NOW, lambda: told.append(1), repeated=again, queued=again)
+            fresh = said[0].replace(b"1", b"7" if again else b"6")
+            inbox.take(fresh, NOW, lambda: None, repeated=again, queued=again)
+    assert len(told) == 2 * len(said)  # each is acknowledged, also the second time
+    assert len(ReadingsReader(tmp_path / "store").polls_since(0, 100)) == len(said) + 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +248,16 @@ class Evidence:
         samples = sorted((*born, *self.lines("sample")), key=lambda line: float(line["t"]))
         pairs = pairwise(samples)
         return [(a["t"], b["t"], b["starved_ms"] - a["starved_ms"]) for a, b in pairs if b["pid"] == a["pid"]]
+
+    def held_ms(self, start_ms: float, end_ms: float) -> float:
+        """How much of a span the collector was kept from running, by us or for want of a processor [ms].
+
+        No more than the span itself, however many threads waited.
+        """
+        near = bisect_left(self._waits, (start_ms, 0.0, 0.0))
+        starved = list(takewhile(lambda one: one[0] < end_ms, self._waits[max(near - 1, 0) :]))
+        starved += [(f["start"], f["end"], float("inf")) for f in self.faults if f["kind"] == "frozen"]
+        return sum(max(min(ms, min(b, end_ms) - max(a, start_ms)), 0.0) for a, b, ms in starved)
 
     def waited(self, at_ms: float) -> float:
         """How long the collector waited for a processor around an instant [ms]."""
