@@ -51,9 +51,7 @@ ROWS = {
     "G4": "a point renamed, a unit or a scale changed", "G5": "a factor changed", "G6": "a secret open to all",
 }  # fmt: skip
 # No test of their own, and why.
-WITHOUT: dict[str, str] = {
-    "P10": "a soak of hours: `python -m tests.harness --tier chaos --minutes 120` looks at what grows (I10)"
-}
+WITHOUT: dict[str, str] = {}
 _NAMED = re.compile(r"(?<=_)([drnbtkcpg]\d{1,2})(?=_|$)")
 _SAID = re.compile(r"^(?:[A-Z]\d{1,2}(?:, | and | to |, and )?)+(?=[:,])")
 
