@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -254,10 +254,14 @@ class Evidence:
 
         No more than the span itself, however many threads waited.
         """
-        near = bisect_left(self._waits, (start_ms, 0.0, 0.0))
-        starved = list(takewhile(lambda one: one[0] < end_ms, self._waits[max(near - 1, 0) :]))
-        starved += [(f["start"], f["end"], float("inf")) for f in self.faults if f["kind"] == "frozen"]
-        return sum(max(min(ms, min(b, end_ms) - max(a, start_ms)), 0.0) for a, b, ms in starved)
+        first = max(bisect_left(self._waits, (start_ms, 0.0, 0.0)) - 1, 0)
+        beyond = bisect_left(self._waits, (end_ms, 0.0, 0.0), first)
+        kept = [*self._waits[first:beyond], *self._frozen]
+        return sum(max(min(ms, min(b, end_ms) - max(a, start_ms)), 0.0) for a, b, ms in kept)
+
+    @cached_property
+    def _frozen(self) -> list[tuple[float, float, float]]:
+        return [(f["start"], f["end"], math.inf) for f in self.faults if f["kind"] == "frozen"]
 
     def waited(self, at_ms: float) -> float:
         """How long the collector waited for a processor around an instant [ms]."""

@@ -182,7 +182,8 @@ def alive_again(found: Evidence) -> Check:
             quiet = _undisturbed(found, device, healed, limit)
             if quiet + limit < last and not any(healed < away <= quiet + limit for away, _ in found.downs):
                 back = min((t for t in times[device] if t >= healed - 100), default=float("inf"))
-                check.need(back - quiet <= limit, f"{device} silent for {back - healed:.0f} ms after {kind}")
+                allowed = limit + found.held_ms(quiet, quiet + limit)
+                check.need(back - quiet <= allowed, f"{device} silent for {back - healed:.0f} ms after {kind}")
     _fresh(found, check)
     return check
 
