@@ -173,7 +173,7 @@ def _assets(on: _Running) -> Answer:
         return False, Sentence(f"{len(ledger.refused)} 笔被拒绝。", f"{len(ledger.refused)} entries are refused.")
     if not ledger.lots:
         return False, Sentence("台账为空（zcf ledger）。", "The ledger is empty (zcf ledger).")
-    return True, Sentence(f"持有 {len(ledger.lots)} 批。", f"{len(ledger.lots)} lots are held, none of them twice.")
+    return True, Sentence(f"持有 {len(ledger.lots)} 批。", f"Lots held: {len(ledger.lots)}, none of them twice.")
 
 
 def _intelligence(on: _Running) -> Answer:
