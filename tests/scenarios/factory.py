@@ -77,6 +77,12 @@ class Meter:
         time_ms, true, shown, quality = (part[keep] for part in cut)
         return Meter(time_ms, true, shown, quality, self.power)
 
+    def held(self, start: int, end: int) -> "Meter":
+        """Messages start..end-1 came together, 50 ms apart, when the last of them was due."""
+        time_ms = self.time_ms.copy()
+        time_ms[start:end] = time_ms[end - 1] + np.arange(end - start) * 50
+        return replace(self, time_ms=time_ms)
+
     def every(self, minutes: int) -> "Meter":
         """Only every n-th reading."""
         cut = slice(None, None, minutes)
