@@ -21,6 +21,7 @@ SCATTER = 0.001  # quarter-hours of meters read one after the other agree no bet
 FREE = 10.0  # the standard uncertainty of a gain that is known to be wrong [1]
 LIMIT = 4.0  # normalised residual beyond which a meter is named: 1 in 16 000 for one that is right
 CELLS = 24  # fewer quarter-hours tell nothing of a profile
+MONTH = 31 * 96  # more quarter-hours tell no more: how meters scatter and what cables lose err alike all the year
 MOST = 3  # faults looked for, one after the other
 
 
@@ -73,7 +74,7 @@ class _System:
     terms: tuple[Term, ...]
     information: Float
     vector: Float
-    cells: int  # of the longest node
+    cells: int  # of the longest node, a month at most
     quiet: frozenset[str]  # meters and nodes whose readings agree as well as readings can: there, scatter makes nothing
     scatter: Mapping[str, float]  # meter -> information that is noise if all scatter beside it is its own
 
@@ -137,12 +138,14 @@ def _system(nodes: tuple[Closure, ...], limits: Mapping[str, float]) -> _System:
         largest = max(one.signs, key=lambda name: float(np.abs(one.meters[name]).sum()))
         fixed = [t.kind == "loss" or t.name == largest for t in kept]  # else gains of −1 would explain any scatter
         variance, inflated, quiet = _variance(columns[:, ~np.array(fixed)], target, one.inflow)
-        scatter |= {name: scatter[name] + len(one.cells) / inflated for name in one.signs if name in scatter}
+        longer = max(len(one.cells) / MONTH, 1.0)
+        counted = len(one.cells) / longer / inflated
+        scatter |= {name: scatter[name] + counted for name in one.signs if name in scatter}
         loud.update(() if quiet else (one.node, *one.signs))
-        information += columns.T @ columns / variance
-        vector += columns.T @ target / variance
+        information += columns.T @ columns / (variance * longer)
+        vector += columns.T @ target / (variance * longer)
     quiet_terms = frozenset(t.name for t in kept) - loud
-    cells = max((len(one.cells) for one in nodes), default=0)
+    cells = min(max((len(one.cells) for one in nodes), default=0), MONTH)
     return _System(kept, information, vector, cells, quiet_terms, scatter)
 
 

@@ -59,6 +59,29 @@ def test_meters_read_at_other_instants_raise_no_alarm(seed: int) -> None:
     assert suspects(found, reconcile(found)) == ()
 
 
+@pytest.mark.long
+def test_half_a_year_of_them_is_no_more_than_a_month_of_them() -> None:
+    """What errs alike all the year must not look the surer the longer it is looked at."""
+    month, turns = 31, 6
+    rng, long = np.random.default_rng(11), {}
+    short = {}
+    for key, one in plant_series(month).items():
+        moved = np.rint(one.energy * rng.uniform(-0.2, 0.2, len(one.energy))).astype(np.int64)
+        moved[[0, -1]] = 0
+        energy = one.energy + moved - np.roll(moved, 1)
+        short[key] = replace(one, energy=energy)
+        start = START + np.arange(turns * month * 96, dtype=np.int64) * QUARTER_MS
+        none = np.zeros(len(start), np.int64)
+        long[key] = Intervals(start, np.tile(energy, turns), none, none.astype(np.uint8))
+    found = [
+        flows(SITE, series, START, START + days * 96 * QUARTER_MS)
+        for series, days in ((short, month), (long, turns * month))
+    ]
+    first, other = (reconcile(one).first for one in found)
+    assert suspects(found[1], reconcile(found[1])) == ()
+    assert [t.score for t in other.terms] == pytest.approx([t.score for t in first.terms], rel=0.05, abs=0.05)
+
+
 @pytest.mark.parametrize("point", METERS)
 def test_one_current_transformer_a_tenth_wrong_is_named(point: str) -> None:
     """Ten days, +10 %; what the other meters are off inside their classes stays hidden in the estimate."""
