@@ -8,7 +8,8 @@ import pytest
 
 from collector.agent import Collector
 from zcf.bench import contestants
-from zcf.bench.collect import US, compare, run_contestant, show, units_of, world, write_site
+from zcf.bench.bars import of_collecting
+from zcf.bench.collect import FORWARDING, US, compare, run_contestant, show, units_of, world, write_site
 from zcf.bench.contestants import CONTESTANTS
 from zcf.bench.world import REGISTERS, image
 
@@ -54,6 +55,39 @@ def test_a_start_longer_than_the_warm_up_costs_no_second_of_the_measurement(
     assert found["start_s"] >= 2.5
     assert found["wall_s"] >= 2
     assert found["values"] >= 10
+
+
+def row(ratio: float | None = None, mb: float = 60, late_ms: float | None = 9.0, due: float = 1.0) -> dict[str, object]:
+    return {"cpu_ratio_to_ours": ratio, "cpu_ratio_to_ours_forwarding": ratio, "rss_mb": mb, "jitter_p99_ms": late_ms,
+            "due_share": due, "cpu_share": 0.4, "values_per_s": 99_990, "cpu_s_per_million_values": 3.0}  # fmt: skip
+
+
+def test_a_neighbours_bar_is_met_from_its_ratio_on_and_who_was_not_measured_has_none(
+    capsys: pytest.CaptureFixture[str],
+):
+    rows = {FORWARDING: row(1.0), "pymodbus by block": row(8.0), "Telegraf": row(0.99), "Node-RED": row()}
+    found = {"devices": 50, "values_per_device": 100, "seconds": 9, "contestants": rows, "not_measured": {}}
+    assert [(bar.what.split()[2], bar.met) for bar in of_collecting(found)] == [("pymodbus", True), ("Telegraf", False)]
+    show(found, as_json=False)
+    told = capsys.readouterr().out
+    assert "MISSED  CPU of Telegraf over ours with forwarding: 1.0 times (bar: 1)" in told
+    assert "met     CPU of pymodbus by block over ours with forwarding: 8.0 times (bar: 8)" in told
+
+
+@pytest.mark.parametrize(
+    ("changed", "met"),
+    [
+        ({}, [True] * 3), ({"due": 0.98}, [False, True, True]), ({"mb": 150.1}, [True, False, True]),
+        ({"late_ms": 51.0}, [True, True, False]), ({"late_ms": None}, [True, True]),
+    ],
+)  # fmt: skip
+def test_at_the_ceiling_values_memory_and_lateness_have_bars(changed: dict[str, float], met: list[bool]):
+    found = {
+        "devices": 100,
+        "values_per_device": 1000,
+        "contestants": {US: row(**changed), "pymodbus by block": row(9)},
+    }
+    assert [bar.met for bar in of_collecting(found)] == met
 
 
 @pytest.mark.long

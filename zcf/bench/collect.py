@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from metering.quantity import QUANTITIES, Kind
+from zcf.bench.bars import of_collecting
 from zcf.bench.contestants import CONTESTANTS, READY_S
 from zcf.bench.peers import PEERS, run_peer
 from zcf.supervisor import ROOT
@@ -175,6 +176,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         )  # fmt: skip
     console = Console()
     console.print(table)
+    for bar in of_collecting(found):
+        console.print(str(bar), markup=False, highlight=False)
     for name, why in found["not_measured"].items():
         console.print(f"{name}: not measured; {why}")
 

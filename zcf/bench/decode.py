@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
+from zcf.bench.bars import DECODE, at_least
 from zcf.bench.collect import environment
 from zcf.bench.senders import DECODERS
 from zcf.bench.turns import in_turn, median
@@ -33,4 +34,4 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         return
     for name, spent in found["cpu_ns_per_value"].items():
         print(f"{name}: {spent} ns of CPU per float32 value, decoded and scaled")
-    print(f"{found['ratio']} times")
+    print(at_least("decoding, CPU per value", found["ratio"], DECODE))

@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from zcf.bench.bars import LINE_PROTOCOL, UPLINK, at_least
 from zcf.bench.collect import environment, world
 from zcf.bench.senders import SENDERS
 from zcf.bench.turns import in_turn, median
@@ -21,6 +23,8 @@ STORE = "VictoriaMetrics"
 NO_STORE = "a sink that always says 204, for want of the program victoria-metrics"
 US, PRINT_US = "zcf, from the store", "zcf, printing"
 THEM, PRINT_THEM = "WriteApi batching", "Point.to_line_protocol"
+PRINTING, SENDING = "line protocol, CPU per value", "uplink, CPU per value"
+BARS = MappingProxyType({PRINTING: LINE_PROTOCOL, SENDING: UPLINK})
 
 
 def compare(polls: int, rounds: int) -> dict[str, Any]:
@@ -33,8 +37,8 @@ def compare(polls: int, rounds: int) -> dict[str, Any]:
     return {
         "polls": polls, "rounds": rounds, "into": what, "senders": rows,
         "ratios": {
-            "line protocol, CPU per value": _over(rows, PRINT_THEM, PRINT_US, "cpu_ns_per_value"),
-            "uplink, CPU per value": _over(rows, THEM, US, "cpu_ns_per_value"),
+            PRINTING: _over(rows, PRINT_THEM, PRINT_US, "cpu_ns_per_value"),
+            SENDING: _over(rows, THEM, US, "cpu_ns_per_value"),
             "uplink, values/s": _over(rows, US, THEM, "values_per_s"),
         },
     }  # fmt: skip
@@ -107,5 +111,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
         table.add_row(name, *(f"{row[key]:,.0f}" for key in ("values", "values_per_s", "cpu_ns_per_value", "rss_mb")))
     console = Console()
     console.print(table)
-    for name, ratio in found["ratios"].items():
+    ratios = dict(found["ratios"])
+    for name, least in BARS.items():
+        console.print(str(at_least(name, ratios.pop(name), least)), markup=False, highlight=False)
+    for name, ratio in ratios.items():
         console.print(f"{name}: {ratio} times")

@@ -25,6 +25,7 @@ from collector.profile import load_profile
 from collector.wiring import wire_site
 from metering.sitefile import load_site
 from metering.store.readings import writing
+from zcf.bench.bars import SWEEP_PERCENT, Bar
 from zcf.bench.line import BITS, wait_until
 from zcf.bench.plan import LATENCY_MS, METERS
 
@@ -139,6 +140,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     print(f"  least  {least:.3f} s")
     print(f"  zcf    {ours:.3f} s  {100 * (ours / least - 1):+.1f} %   sweeps {_list(found['zcf_s'])}")
     print(f"  bare   {plain:.3f} s  {100 * (plain / least - 1):+.1f} %   sweeps {_list(found['bare_s'])}")
+    more = 100 * (ours / least - 1)
+    print(Bar("a sweep over the least", f"{more:+.1f} %", f"{SWEEP_PERCENT:g} %", more <= SWEEP_PERCENT))
     line_ms = 1000 * median(found["late_s"])
     print("The bare loop decodes and keeps nothing: what it takes more than the least is this computer's lateness,")
     print(f"of which the line's own is {line_ms:.0f} ms a sweep.")
