@@ -109,6 +109,6 @@ def test_what_is_refused_is_not_asked_again_and_what_failed_is(tab: Page, stage:
 def test_a_page_on_a_wall_goes_on_to_the_next_day(tab: Page, stage: Stage) -> None:
     tab.go(f"{stage.url}/#now")
     tab.until("document.querySelector('#card-today .hours svg')")
-    assert {url.partition("=")[2] for url in asked(tab, "energy")} == {"2026-11-21"}
+    assert {url.partition("?")[2] for url in asked(tab, "energy")} == {"period=2026-11-21&resolution=15min"}
     stage.works.at_ms += DAY_MS
     tab.until("document.querySelector('#card-today a').getAttribute('href').endsWith('2026-11-22')")
