@@ -77,7 +77,7 @@ class Decoder:
 
     def decode(self, words: Sequence[bytes]) -> Decoded:
         """The values in one poll's registers, one bytes object a block; struct.error where a length is wrong."""
-        raw = self._raw(words)
+        raw = self._alone.unpack(words[0]) if self._alone is not None and len(words) == 1 else self._raw(words)
         if self._bulk is not None and (all_good := self._bulk.values(raw)) is not None:
             return Decoded(all_good, ())
         values = tuple([convert(raw) for convert in self._converts])
@@ -104,8 +104,6 @@ class Decoder:
         return "; ".join(filter(None, reasons)) or "negative, or too large for its quantity"
 
     def _raw(self, words: Sequence[bytes]) -> Sequence[Raw]:
-        if self._alone is not None and len(words) == 1:
-            return self._alone.unpack(words[0])
         raw: list[Any] = []
         for form, data in zip(self._structs, words, strict=True):
             raw += form.unpack(data)
