@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from analytics.activity_rows import Activity, ActivityFile, SupplierAnswer
+from analytics.activity_rows import Activity, ActivityFile, Fuel, SupplierAnswer
 from analytics.corrections import Entered, in_force
 from analytics.factors import Refusal
 from analytics.fuel_paths import FuelUse, on_two_paths, two_paths_sentence
@@ -56,7 +56,14 @@ def _row_faults(
 
 def _without_factor(one: Recorded, row: Activity, recorder: Recorder, chain: Sequence[str]) -> str:
     found = recorder.table.find(one.activity, chain, row.start.year, gas=one.bases[0], unit=one.unit)
-    return found.sentence.en if one.factor is None and isinstance(found, Refusal) else ""
+    if one.factor is not None:
+        return ""
+    if isinstance(found, Refusal):
+        return found.sentence.en
+    billed, by = (row.heating_value if isinstance(row, Fuel) else None), found[0].heating_value
+    if billed and by and billed != by:
+        return f"the heat is by {billed} calorific value, {found[0].id} by {by}: about a tenth apart for a gas"
+    return ""
 
 
 def body_of(row: Activity, recorder: Recorder) -> dict[str, Any]:

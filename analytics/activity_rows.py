@@ -84,6 +84,7 @@ class Fuel(Counted):
     analysis_basis: Literal["as_received", "dry"] | None = None  # of ncv, carbon_content, carbon
     conditions: Conditions | None = None
     density: Annotated[Number, Field(gt=0)] | None = None  # [kg/L]
+    heating_value: Literal["net", "gross"] | None = None  # by which a heat was billed
     biogenic_share: Share = Decimal(0)
 
     @property
@@ -103,6 +104,8 @@ class Fuel(Counted):
             return f"unit {self.unit!r} is neither a volume, a mass nor a heat; use one of {', '.join(PATHS)}"
         if self.conditions is not None and self.unit not in {"m³", "m3"}:
             return "conditions belong to a gas volume in m³; remove them, or give the metered volume"
+        if self.heating_value is not None and PATHS[self.unit] != "heat":
+            return "a heating value belongs to an amount of heat; remove it"
         if self.density is not None and self.unit != "L":
             return "a density belongs to an amount in L; remove it"
         return ""

@@ -85,6 +85,7 @@ class FactorRow(Strict):
     url: str = ""
     name: BothNames = BothNames(zh="", en="")
     note: str = ""
+    heating_value: Literal["", "net", "gross"] = ""
 
 
 class GwpRow(Strict):
@@ -216,6 +217,7 @@ def _parameter(sheet: Sheet, row: FactorRow, value: str) -> Parameter:
     return Parameter(
         row.id, row.activity, row.param, row.region, row.year, value, row.unit, row.gas, row.method, row.status,
         sheet.document, sheet.sources[row.source], row.page, row.url or sheet.url, row.name.zh, row.name.en, row.note,
+        row.heating_value,
     )  # fmt: skip
 
 

@@ -43,6 +43,9 @@ class MatchKind(StrEnum):
     NO_RESIDUAL_MIX = "no_residual_mix"
 
 
+NET = frozenset({"ncv", "carbon_content", "co2_per_energy"})
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One printed number of a document, with what it is and how it was read."""
@@ -64,6 +67,7 @@ class Parameter:
     zh: str = ""
     en: str = ""
     note: str = ""
+    heating_value: str = ""  # of a number per heat: "net" or "gross" calorific value; "" = not of a heat
 
     @property
     def decimal(self) -> Decimal:
@@ -104,6 +108,12 @@ class EmissionFactor:
     def value(self) -> float:
         """The nearest float [unit]."""
         return float(self.exact)
+
+    @property
+    def heating_value(self) -> str:
+        """By which calorific value heat is counted: carbon and CO2 per energy by the net one, unless a row says else."""
+        stated = next((p.heating_value for p in self.components if p.heating_value), "")
+        return stated or ("net" if any(p.param in NET for p in self.components) else "")
 
     def kg_per(self, activity_unit: str) -> Fraction:
         """Kilograms per unit of activity, exactly [kg/unit]."""

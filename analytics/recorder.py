@@ -184,7 +184,18 @@ def _burnt(row: Fuel) -> tuple[Fraction, str, Sentence]:
         mass = amount * Fraction(row.density) / 1000
         said = f"{float(amount):g} L × {row.density} kg/L = {float(mass):g} t"
         return mass, "t", Sentence(f"{said}。", f"{said}.")
-    return amount, row.unit, Sentence("", "")
+    return amount, row.unit, _calorific(row)
+
+
+def _calorific(row: Fuel) -> Sentence:
+    """Which calorific value a heat is by; where the record does not say, the factor's is taken, and that is said."""
+    if PATHS[row.unit] != "heat" or row.own:
+        return Sentence("", "")
+    if row.heating_value is None:
+        said = "Net or gross heat is not said: taken as the factor's."
+        return Sentence("未说明热量按高位或低位热值，按因子的口径计。", said)
+    zh = {"net": "低位", "gross": "高位"}[row.heating_value]
+    return Sentence(f"热量按{zh}热值。", f"Heat by {row.heating_value} calorific value.")
 
 
 def own_factor(row: Row, activity: str, value: str, unit: str, document: str) -> EmissionFactor:

@@ -333,6 +333,24 @@ def test_what_cannot_be_is_refused_with_place_and_mend(tmp_path: Path, fields: s
     assert reason in said
 
 
+def test_a_heat_by_gross_calorific_value_never_meets_a_factor_by_net(tmp_path: Path) -> None:
+    gas = "type: combustion, fuel: natural_gas, amount: 100, unit: GJ"
+    said = faults(tmp_path, one(f"{gas}, heating_value: gross"))
+    assert "activities.yaml:2: activities.0: the heat is by gross calorific value, gbt32151-34-2024/natural_gas" in said
+    assert "belongs to an amount of heat" in faults(tmp_path, one(f"{COAL}, heating_value: net"))
+    british = Beside(TABLE.regions.chain("GB", "", ""))
+    billed = "type: combustion, fuel: natural_gas, amount: 100, unit: kWh"
+    assert "is by net calorific value" in faults(tmp_path, one(f"{billed}, heating_value: net"), british)
+    (tmp_path / "gross.yaml").write_text(one(f"{billed}, heating_value: gross"), encoding="utf-8")
+    assert len(read_file(tmp_path / "gross.yaml", RECORDER, british)) == 1
+
+
+@pytest.mark.parametrize(("stated", "said"), [({}, "Net or gross heat is not"), ({"heating_value": "net"}, "by net")])
+def test_a_line_by_heat_says_its_calorific_value(stated: dict[str, str], said: str) -> None:
+    [found] = recorded(record(type="combustion", fuel="diesel", amount="5", unit="GJ", **stated))
+    assert said in found.how.en
+
+
 def test_a_document_is_no_option(tmp_path: Path) -> None:
     text = one("type: combustion, fuel: diesel, amount: 1, unit: t").replace("document: d", 'document: ""')
     assert "document" in faults(tmp_path, text)
