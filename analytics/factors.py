@@ -111,7 +111,7 @@ class EmissionFactor:
 
     @property
     def heating_value(self) -> str:
-        """By which calorific value heat is counted: carbon and CO2 per energy by the net one, unless a row says else."""
+        """By which calorific value heat is counted: carbon and CO2 per energy by the net one, or as a row says."""
         stated = next((p.heating_value for p in self.components if p.heating_value), "")
         return stated or ("net" if any(p.param in NET for p in self.components) else "")
 
