@@ -54,9 +54,20 @@ function months({ months: list, allowed_t: allowed }, year) {
   ];
 }
 
-function shares({ label, known }) {
-  const one = (name) => h("div", null, h("dt", null, t(`targets.${name}`)), h("dd", null, known[name].value === null ? h("span", { class: "small" }, named(known[name].reason)) : figure(known[name].value, known[name].unit)));
+function shares({ label, known, to_date: whole }) {
+  const one = (name) => h("div", null, h("dt", null, t(`targets.${name}`)), h("dd", null, known[name].value === null ? h("span", { class: "small" }, named(known[name].reason)) : asks(`fiscal-${name}`, () => explainShare(name, label, known, whole), figure(known[name].value, known[name].unit))));
   return h("div", { class: "aim" }, h("p", null, h("b", null, t("targets.renewable", { label }))), h("dl", { class: "rows" }, one("renewable_share_physical"), one("renewable_share_contractual")), h("p", { class: "small" }, t("targets.known", { period: known.period })));
+}
+
+// A renewable share: what it divides by what, over what is known, and over the fiscal year to date or why not.
+function explainShare(name, label, known, whole) {
+  const told = (share) => (share.value === null ? named(share.reason) : `${all(share.value)} ${share.unit}`);
+  openExplanation([t("targets.renewable", { label }), " · ", t(`targets.${name}`)],
+    h("p", { class: "formula" }, h("b", null, told(known[name]))), h("p", null, t(`targets.${name}.what`)),
+    facts([
+      [t("period"), known.period],
+      [t("targets.to_date"), told(whole[name])],
+    ]));
 }
 
 function explain(target, name, year) {
