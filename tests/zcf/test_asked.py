@@ -1,5 +1,6 @@
 """What a person asks in a terminal is answered in words, in both languages: real documents of a store of one month."""
 
+import math
 from collections.abc import Callable, Mapping
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from analytics.measured import measured
 from analytics.service import FactoryService
 from tests.analytics.month_works import DECLARED, MONTH, SITE, MonthWorks
 from tests.zcf.typed import run
+from zcf.commands.answers import _known
 from zcf.progress_card import show_measures, show_progress
 from zcf.scorecard import show, show_claims, show_functions
 
@@ -63,6 +65,20 @@ def test_marks_and_ids_stay_whole_in_a_narrow_terminal(works: MonthWorks) -> Non
     out = StringIO()
     show(works.service().score(None, MONTH), "en", Console(width=60, file=out, highlight=False))
     assert "? JS-1 " in out.getvalue()
+
+
+def test_a_balance_lists_the_lines_of_both_gas_bases_each_with_all_that_an_auditor_asks(works: MonthWorks) -> None:
+    told = _known(works.path, MONTH, None)
+    for name, basis in (("lines", "co2_only"), ("lines_co2e", "co2e")):
+        for line in told[name]:
+            assert line["gas"] == basis
+            assert line["activity"]["unit"]
+            assert line["factor"]["id"]
+            assert line["match"]["en"]
+            assert line["status"]
+            assert line["uncertainty"]["half_kg"] > 0
+        by_place = math.fsum(line["kg"] for line in told[name] if line["method"] in {"LB", "-"})
+        assert by_place == told["totals"]["total_lb"][basis]
 
 
 @pytest.mark.long

@@ -64,7 +64,19 @@ def _known(site: Path, period: str, boundary: str | None) -> dict[str, Any]:
     service = _service(site)
     if boundary:
         return balance_within(service, period, boundary)
-    return {**service.balance(period), "suspects": service.tree(period)["fit"]["suspects"]}
+    document = service.balance(period)
+    return {**document, "lines_co2e": _as_co2e(service, period, document),
+            "suspects": service.tree(period)["fit"]["suspects"]}  # fmt: skip
+
+
+def _as_co2e(service: "FactoryService", period: str, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines on the CO2e basis, refrigerants among them, each with its interval."""
+    from analytics.documents import balance_document
+    from analytics.factors import Gas
+
+    found, told = service.account(period), document["other_intervals"]
+    lines = balance_document(found.flows, found.balance, Gas.CO2E)["lines"]
+    return [{**line, "uncertainty": told.get(line["id"])} for line in lines]
 
 
 def _issued(site: Path, period: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ function energy(document_, tree) {
 
 function beside({ beside: b }) {
   return [
-    rows([["beside.export", figure(b.export_kwh, "kWh")], ["beside.avoided", tonnes(b.avoided_kg)], ["beside.certificates", figure(b.certificates_kwh, "kWh")], ["beside.offsets", tonnes(b.offsets_kg)]]),
+    rows([["beside.export", figure(b.export_kwh, "kWh")], ["beside.avoided", tonnes(b.avoided_kg)], ["beside.certificates", figure(b.certificates_kwh, "kWh")], ["beside.offsets", tonnes(b.offsets_kg, "co2e")]]),
     h("p", { class: "small" }, t("beside.why")),
   ];
 }
