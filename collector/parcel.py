@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from collector.line_protocol import AnyPoll, GroupLines, printed
+from collector.line_protocol import AnyPoll, GroupLines, body
 from metering.reading import PollGroup
 from metering.site import Site
 
@@ -37,5 +37,5 @@ class Press:
 
     def parcel(self, polls: Sequence[Numbered]) -> Parcel:
         """Polls as they are sent."""
-        body = printed((self.group(poll.group), poll) for _, poll in polls).encode()
-        return Parcel(body, lambda: [(seq, line) for seq, poll in polls for line in self.lines(poll)])
+        whole = body([(self.group(poll.group), poll) for _, poll in polls])
+        return Parcel(whole, lambda: [(seq, line) for seq, poll in polls for line in self.lines(poll)])

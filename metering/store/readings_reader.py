@@ -70,10 +70,12 @@ class ReadingsReader:
         return self._ask(_groups, {})
 
     def each_group(self) -> Iterator[tuple[int, PollGroup]]:
-        """The same one by one, for who asks once: of thousands nothing is remembered."""
-        sql = "SELECT id, definition FROM poll_group"
-        texts: list[tuple[int, str]] = self._ask(lambda db: db.execute(sql).fetchall(), [])
-        return ((number, parse_group(text)) for number, text in texts)
+        """The same one by one, for who asks once: thousands are never held at once, and none is remembered."""
+        sql = "SELECT id, definition FROM poll_group WHERE id>? ORDER BY id LIMIT 200"
+        last, nothing = 0, list[tuple[int, str]]()
+        while texts := self._ask(lambda db, after=last: db.execute(sql, (after,)).fetchall(), nothing):  # type: ignore[misc]
+            yield from ((number, parse_group(text)) for number, text in texts)
+            last = texts[-1][0]
 
     def series(self) -> Sequence[SeriesKey]:
         """Every series of every group, in order of first sight."""

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,10 @@ def test_the_client_comes_without_numpy_which_others_get_all_the_same() -> None:
     program = f"import sys; from collector.influx_sink import load_client; {words}"
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert told.stdout.split() == ["False", "1"]
+
+
+def test_groups_come_one_by_one_and_all_of_them(rig: Rig) -> None:
+    for number in range(410):
+        rig.sample.writer.group(replace(GROUP, device=f"d{number}"))
+    assert len(rig.reader.groups()) > 410
+    assert dict(rig.reader.each_group()) == rig.reader.groups()

@@ -84,14 +84,16 @@ def batching(spec: Found) -> Found:
 
 
 def printing(spec: Found) -> Found:
-    """Our templates: polls as they lie in the store -> bytes."""
-    from collector.line_protocol import GroupLines
+    """Our templates: polls as they lie in the store -> bytes, as many at once as are sent at once."""
+    from collector.courier import BATCH_POLLS
+    from collector.line_protocol import GroupLines, body
     from metering.store.readings_reader import ReadingsReader
 
     polls = ReadingsReader(Path(spec["folder"]) / "store").polls_since(0, spec["polls"])
     lines = GroupLines(SITE.id, GROUP, {"p0": SITE.points[0]})
     used = Used()
-    size = sum(len(lines.lines(poll).encode()) for poll in polls)
+    batches = (polls[at : at + BATCH_POLLS] for at in range(0, len(polls), BATCH_POLLS))
+    size = sum(len(body([(lines, poll) for poll in batch])) for batch in batches)
     return {**used.since(WIDTH * len(polls)), "bytes": size}
 
 
