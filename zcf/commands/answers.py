@@ -114,6 +114,8 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from analytics.report_words import REMAINDER
+
     console = Console()
     table = Table(box=None, header_style="bold", title=_title(document, lang))
     for name in ("where", "scope", "method", "gas", "activity", "factor", "status", "tCO2"):
@@ -128,7 +130,7 @@ def _show_balance(document: Mapping[str, Any], lang: str) -> None:
         )  # fmt: skip
     console.print(table)
     _show_totals(console, document, lang)
-    console.print(f"remainder of the market-based method: {document['remainder']}")
+    console.print(f"remainder of the market-based method: {REMAINDER[document['remainder']].text(lang)}")
     _show_beside(console, document, lang)
     if closing := document.get("closing"):
         console.print(f"as issued: closing {closing['number']}, by {closing['entry']['who']}")
