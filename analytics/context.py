@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.corrections import Corrections, Span
-from analytics.heldup import cadences
+from analytics.heldup import cadences, pushed
 from analytics.limits import LOOK_AHEAD, Int
 from analytics.segments import Exchange
 from metering.period import QUARTER_MS
@@ -64,5 +64,6 @@ class Read:
         return low // QUARTER_MS * QUARTER_MS, -(-high // QUARTER_MS) * QUARTER_MS
 
     def _undecided(self, first: int) -> int:
-        """So long after a first reading nobody knows whether readings were held up: it may be one of them [ms]."""
-        return int(cadences(np.array([first]), self.infos)[0]) if self.infos else 0
+        """So long after a first message nobody knows whether more were held up: it may be one of them [ms]."""
+        at = np.array([first])
+        return int(cadences(at, self.infos)[0]) if self.infos and pushed(at, self.infos)[0] else 0

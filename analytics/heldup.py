@@ -1,8 +1,7 @@
 """Messages without a time of their own that were held up and came together: their energy flowed while they were held.
 
-A polled register is read at most twice in half its cadence: in its turn, and once more after a quarter-hour. Three
-readings or more in half a cadence behind a silence are what a network or a broker kept back. Only the last of them
-tells when something was so: the others tell how the register went, not when.
+Three messages or more in half a cadence behind a silence are what a network or a broker kept back. Only the last of
+them tells when something was so: the others tell how the register went, not when. What is polled was so when it came.
 """
 
 from collections.abc import Sequence
@@ -16,26 +15,42 @@ from metering.reading import SeriesInfo
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-LEAST = 3  # readings
+LEAST = 3  # messages
+MESSAGE = "decimal"  # the data type of what a message prints; a register's is another
 SHORTEST_SILENCE_MS = 5000
 
 
 def cadences(times: Int, infos: Sequence[SeriesInfo]) -> Int:
     """How often a register is read, at each instant; before the first note, as the first says [ms]."""
     ordered = sorted(infos, key=lambda info: info.valid_from_ms)
+    return np.array([info.cadence_ms for info in ordered], np.int64)[_index(times, ordered)]
+
+
+def _index(times: Int, ordered: Sequence[SeriesInfo]) -> Int:
     index = np.searchsorted([info.valid_from_ms for info in ordered], times, side="right") - 1
-    return np.array([info.cadence_ms for info in ordered], np.int64)[np.maximum(index, 0)]
+    return np.asarray(np.maximum(index, 0), np.int64)
+
+
+def pushed(times: Int, infos: Sequence[SeriesInfo]) -> Mask:
+    """Does the device send it, at each instant, so that it may have been held up."""
+    ordered = sorted(infos, key=lambda info: info.valid_from_ms)
+    return np.array([is_pushed(info) for info in ordered], bool)[_index(times, ordered)]
+
+
+def is_pushed(info: SeriesInfo) -> bool:
+    """A message; what people import has times of its own."""
+    return info.data_type == MESSAGE and info.origin != "import"
 
 
 def held_up(times: Int, infos: Sequence[SeriesInfo]) -> Mask:
     """Readings that came together behind a silence, but for the last of them."""
     found = np.zeros(len(times), bool)
-    if len(times) <= LEAST or not infos:
+    if len(times) <= LEAST or not any(is_pushed(info) for info in infos):
         return found
     often = cadences(times, infos)
     first = np.flatnonzero(np.diff(times) > np.maximum(2 * often[:-1], SHORTEST_SILENCE_MS)) + 1
     last = np.searchsorted(times, times[first] + often[first] // 2) - 1
-    together = last - first + 1 >= LEAST
+    together = (last - first + 1 >= LEAST) & pushed(times[first], infos)
     for low, high in zip(first[together].tolist(), last[together].tolist(), strict=True):
         found[low:high] = True
     return found

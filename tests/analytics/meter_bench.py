@@ -25,21 +25,21 @@ GROUP = PollGroup("m", "energy", (Column(*IMPORT), Column(*EXPORT)), (Block(3, 0
 Row = tuple[int, int, int, int]
 
 
-def info(key: SeriesKey, rated: float | None = 1000.0) -> SeriesInfo:
+def info(key: SeriesKey, rated: float | None = 1000.0, data_type: str = "uint32") -> SeriesInfo:
     return SeriesInfo(
-        *key, 0, "m", "p", "h", "", "uint32", Fraction(1, 100), MODULUS, Fraction(1), rated, MINUTE, "0.5S"
+        *key, 0, "m", "p", "h", "", data_type, Fraction(1, 100), MODULUS, Fraction(1), rated, MINUTE, "0.5S"
     )
 
 
 class MeterBench:
     """Feeds readings (time, import, export) [ms UTC, micro] and entries, and settles what is new."""
 
-    def __init__(self, store: Path, rated: float | None = 1000.0) -> None:
+    def __init__(self, store: Path, rated: float | None = 1000.0, data_type: str = "uint32") -> None:
         self.store, self.count = store, 0
         self.readings, self.results = ReadingsWriter(store, "test"), ResultsWriter(store, "test")
         self.source, self.reader = StoreSource(store), ResultsReader(store)
         self.group = self.readings.group(GROUP)
-        self.readings.declare([info(key, rated) for key in KEYS])
+        self.readings.declare([info(key, rated, data_type) for key in KEYS])
 
     def feed(self, rows: Sequence[tuple[int, int | None, int | None]]) -> None:
         self.readings.commit([Poll(self.group, t, 1, 0, Lane.CADENCE, (a, b), b"") for t, a, b in rows])

@@ -117,6 +117,7 @@ class Scenario:
     exchanges: tuple[Exchange, ...] = ()
     note: str = ""
     minutes: int = 1  # cadence
+    data_type: str = "uint32"
     placed: bool = False  # some energy must be marked as placed
     many: frozenset[str] | None = None  # in place of `verdicts`: any number of these
 
@@ -125,8 +126,8 @@ class Scenario:
         modulus = None if self.modulus is None else Fraction(self.modulus)
         return [
             SeriesInfo(
-                "main", "active_energy_import", 0, "meter", "made-up", "h", "", "uint32", Fraction(1, 100), modulus,
-                Fraction(1), self.rated_kw, self.minutes * MINUTE, "0.5S",
+                "main", "active_energy_import", 0, "meter", "made-up", "h", "", self.data_type, Fraction(1, 100),
+                modulus, Fraction(1), self.rated_kw, self.minutes * MINUTE, "0.5S",
             )
         ]  # fmt: skip
 

@@ -154,7 +154,7 @@ ZOO = (
              affected=(AT, AT + 3 * HOUR + 1), placed=True),
     Scenario("messages-held-up", "three hours of messages without a time of their own are held up and come together",
              DAY.held(AT + 1, AT + 3 * HOUR + 1),
-             affected=(AT, AT + 3 * HOUR + 1), placed=True),
+             affected=(AT, AT + 3 * HOUR + 1), placed=True, data_type="decimal"),
     Scenario("stuck", "the register stands for three hours under load and what flowed is never shown",
              BROKEN, ("stuck",), (("stuck", at(BROKEN, AT), at(BROKEN, AT + 3 * HOUR + 1)),), with_power=True,
              affected=(AT, AT + 3 * HOUR)),
