@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +117,15 @@ def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None
     assert [(words, missing) for words in lines if words[0] == "zcf" and (missing := unknown(words[1:]))] == []
 
 
+@cache
+def program() -> Any:
+    """`zcf` as its words are read."""
+    return typer.main.get_command(app)
+
+
 def unknown(words: list[str]) -> list[str]:
     """Which of a command's own words and options there are not; names of files and ids are the reader's."""
-    command: Any = typer.main.get_command(app)
+    command: Any = program()
     while words and hasattr(command, "commands") and not words[0].startswith("--"):
         words = words[sum(one.param_type_name == "argument" for one in command.params) :]  # such as its site file
         if not words or words[0] not in command.commands:
