@@ -24,6 +24,7 @@ IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
 FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"<!-- run by (?P<tests>[\w/., ]+) -->")
 NEVER = re.compile(r"<!-- not run: (?P<why>[^>]+) -->")
+SOMEBODYS = re.compile(r"\b192\.168\.1\.")  # a page shows a factory's addresses; a test calls none but its own computer
 STAYS = {"run", "collect", "serve"}  # these go on until they are stopped
 COMMANDS = ("zcf ", "python3 ", "sudo ", "docker ", "cd ", "influx ", "export ", "ZCF_")
 
@@ -71,7 +72,7 @@ def test_every_command_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
         if block.file:
             (tmp_path / block.file).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            (tmp_path / block.file).write_text(SOMEBODYS.sub("127.0.0.", block.text), encoding="utf-8")
         if block.language == "sh" and not elsewhere(block) and not NEVER.search(block.before):
             for words in block.commands:
                 run(words, tmp_path)
