@@ -6,6 +6,17 @@ from typing import Final
 STEP_MS: Final = 1_000  # the wall clock set forward by more than this begins a new epoch
 LEAP_MS: Final = 600_000  # by more than this it is believed only when it stays so: a time server may be wrong
 CONFIRM_S: Final = 600.0
+_LOOKS: Final = 5  # of them the one that took the least counts
+
+
+def _both() -> tuple[int, int]:
+    """Both clocks at one instant, monotonic and wall [ns]: who is put aside between two looks pairs them wrongly."""
+    looks = []
+    for _ in range(_LOOKS):
+        before, wall, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+        looks.append((after - before, before, wall))
+    _, mono, wall = min(looks)
+    return mono, wall
 
 
 class EpochClock:
@@ -13,9 +24,9 @@ class EpochClock:
 
     def __init__(self, start_ms: int | None = None) -> None:
         """`start_ms` instead of the wall clock where that is not set."""
-        self._mono_ns = time.monotonic_ns()
+        self._mono_ns, wall_ns = _both()
         self.certain = start_ms is None
-        self.start_ms = time.time_ns() // 1_000_000 if start_ms is None else start_ms
+        self.start_ms = wall_ns // 1_000_000 if start_ms is None else start_ms
 
     def now_ms(self) -> int:
         """The time [ms UTC]."""
@@ -27,7 +38,8 @@ class EpochClock:
 
     def stepped_ms(self) -> int:
         """How far the wall clock was set forward (or back, negative) since the epoch began."""
-        return time.time_ns() // 1_000_000 - self.now_ms()
+        mono_ns, wall_ns = _both()
+        return wall_ns // 1_000_000 - self.start_ms - (mono_ns - self._mono_ns) // 1_000_000
 
     def onward(self, start_ms: int) -> "EpochClock":
         """The clock of the next epoch where the wall clock did not step: this one, from an instant on [ms UTC]."""

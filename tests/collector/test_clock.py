@@ -143,3 +143,22 @@ def test_c5_a_clock_that_drifts_is_a_second_off_at_most_and_each_correction_is_a
             clock, epochs = EpochClock(), epochs + 1
     assert worst <= STEP_MS + 5
     assert 40 <= epochs - 1 <= 43  # 43.2 s of drift, a second and one look at a time
+
+
+@pytest.mark.parametrize("aside", [0, 2, 4, 5, 9])  # after which of the looks at a clock
+def test_c5_a_process_put_aside_between_its_looks_at_the_clocks_pairs_them_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, aside: int
+) -> None:
+    passed, looks = [0], [0]  # ns since the start; looks at either clock
+
+    def look(base_ns: int) -> int:
+        seen = base_ns + passed[0]
+        passed[0] += 300_000_000 if looks[0] == aside else 1_000
+        looks[0] += 1
+        return seen
+
+    wall = SimpleNamespace(monotonic_ns=lambda: look(0), time_ns=lambda: look(NOW_MS * 10**6))
+    monkeypatch.setattr("collector.clock.time", wall)
+    clock = EpochClock()
+    assert abs(clock.now_ms() - (NOW_MS + passed[0] // 10**6)) <= 1
+    assert abs(clock.stepped_ms()) <= 1

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from tests.harness.judge import judged, report, show
+from tests.harness.judge import VOID, judged, report, show
 from tests.harness.plan import make_plan
 from tests.harness.record import now_ms
 from tests.harness.stage import Stage
@@ -118,7 +118,7 @@ def run(folder: Path, tier: Tier, seed: int, mutant: str = "") -> int:
     settle(folder, mutant)
     checks = judged(folder, must)
     report(folder, checks)
-    return show(checks)
+    return show(checks) or (VOID if any(check.void for check in checks) else 0)
 
 
 def say(line: str) -> None:
@@ -144,7 +144,8 @@ def main() -> int:
         print(f"tier {asked.tier}, seed {asked.seed}", flush=True)
         tier = TIERS[asked.tier]
         tier = tier if asked.minutes is None else replace(tier, minutes=asked.minutes)
-        return min(run(folder, tier, asked.seed), 1)
+        found = run(folder, tier, asked.seed)
+        return found if found == VOID else min(found, 1)
     finally:
         if not asked.keep:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The harness itself: a smoke run is green, its judge knows nothing of the product, its guard tells a synced file."""
 
 import ast
+import os
 import socket
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from tests.harness import mutants
 from tests.harness.bounds import HAPPENED
 from tests.harness.evidence import Check
 from tests.harness.guard import Disk, available
+from tests.harness.judge import TIMELY, VOID, show
 from tests.harness.subject import ROOT
 from tests.harness.tiers import MUTANTS, TIERS
 
@@ -89,7 +91,18 @@ def test_a_run_in_which_nothing_happened_is_no_acquittal():
 def green(folder: Path, tier: str, seed: int, most_s: int) -> None:
     words = [sys.executable, "-m", "tests.harness", "--tier", tier, "--seed", str(seed), "--keep", str(folder)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=most_s, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode in (0, VOID), done.stdout + done.stderr
+    if done.returncode == VOID:
+        pytest.skip(f"nothing is wrong, but promises about time were not proved: {done.stdout.splitlines()[-1]}")
+
+
+def test_a_starved_computer_makes_promises_about_time_void_and_no_others() -> None:
+    checks = [Check("I2 x", 1, ["invented"]), Check("I4 x", 1, ["no cause"], void=True), Check("I8 x", 1, void=True)]
+    assert show(checks) == 1
+    assert show(checks[1:]) == 0
+    assert not any(
+        name.startswith(TIMELY) for name in ("I1 every", "I2 nothing", "I3 nothing", "I5 ", "I6 ", "I7 ", "I11 ")
+    )
 
 
 @pytest.mark.long
@@ -100,6 +113,7 @@ def test_the_smoke_tier_is_green(tmp_path: Path):
 
 
 @pytest.mark.long
+@pytest.mark.skipif("ZCF_CHAOS" not in os.environ, reason="takes a quarter of an hour and a quiet machine: ZCF_CHAOS=1")
 @needs_program("mosquitto")
 def test_p10_the_chaos_tier_is_green_and_nothing_grows(tmp_path: Path):
     """P10, P7, K8: I10 looks at files, threads and memory of each life; `--minutes 120` makes the soak of it."""
