@@ -35,6 +35,7 @@ from typing import Self
 Words = Callable[[int, int, int], bytes | int]  # (function, address, count) -> the registers, or an exception code
 Answer = Callable[[bytes], bytes | None]
 _HELD_UP_S = 0.05
+_LONGEST_S, _LATE_S = 0.05, 0.02  # of one wait; beyond, this computer kept us
 _REQUEST_BYTES = {1: 8, 2: 8, 3: 8, 4: 8, 17: 4, 43: 7}
 
 
@@ -175,11 +176,14 @@ class PtyLine:
                 master = self._master
                 due = self._next_due() if not self.hang else None
             wait = 0.05 if due is None else max(0.0, due - time.monotonic())
+            begun = time.monotonic()
             watched = [self._wake_r] + ([master] if master >= 0 and not self.hang else [])
             with contextlib.suppress(OSError, ValueError):
-                ready, _, _ = select.select(watched, [], [], min(wait, 0.05))
+                ready, _, _ = select.select(watched, [], [], min(wait, _LONGEST_S))
                 if self._wake_r in ready:
                     os.read(self._wake_r, 4096)
+            if time.monotonic() - begun > _LONGEST_S + _LATE_S:  # a request may have lain here unread so long
+                self.held_up.append((begun, time.monotonic()))
             with self._lock, contextlib.suppress(OSError):
                 if self._master >= 0 and not self.hang:
                     self._take()
