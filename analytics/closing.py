@@ -15,6 +15,7 @@ from analytics.service import FactoryService
 from analytics.settlement import around
 from metering.period import Period
 from metering.reading import SeriesKey
+from metering.sitefile import SiteConfig
 from metering.store.columns import bracketed
 from metering.store.entries import Entry
 from metering.store.results import ResultsReader, ResultsWriter
@@ -25,6 +26,10 @@ FORMAT = 1
 INDEX = "closings"  # mark: period -> [{"number", "entry", "document"}]
 # kinds that change no figure by themselves
 ASIDE = frozenset({"closing", "undo", "import", "acknowledgement", "silence"})
+_RECKONED = {  # what of a site file a balance rests on
+    "site", "devices", "points", "imports", "factors", "factor_files", "remainder", "gwp", "export_treatment",
+    "instruments",
+}  # fmt: skip
 STARTS, ENDS = ("start_ms", "time_ms", "before_ms"), ("end_ms", "time_ms", "after_ms")
 
 
@@ -46,7 +51,7 @@ def known_document(service: FactoryService, period: str, at_ms: int) -> Document
     e_lines = balance_document(found.flows, found.balance, Gas.CO2E)["lines"]
     return {
         "format": FORMAT, "site": fresh.config.site.id, "period": balance["period"], "balance": balance,
-        "lines_co2e": e_lines, "hashes": _hashes(found, recorder),
+        "lines_co2e": e_lines, "hashes": _hashes(fresh, found, recorder),
         "open_items": items_within(service, found.period), "incomplete": list(shortcomings(found, balance, at_ms)),
     }  # fmt: skip
 
@@ -60,16 +65,21 @@ def items_within(service: FactoryService, period: Period) -> list[Document]:
     ]
 
 
-def _hashes(found: Account, recorder: Recorder) -> Document:
+def _hashes(service: FactoryService, found: Account, recorder: Recorder) -> Document:
     used = {line.factor.id: line.explain()["factor"] for line in found.balance.lines}
     return {
         "readings": dict(_readings(found, recorder)),
         "entries": {e.id: fingerprint.of_json(fingerprint.entry_body(e)) for e in effective(recorder, found.period)},
         "factors": {name: fingerprint.of_json(body) for name, body in sorted(used.items())},
         "criteria": fingerprint.of_files(DATA / "criteria", "*.yaml"),
-        "site": fingerprint.digest(repr((found.flows.site, found.balance.settings)).encode()),
+        "site": _site_hash(service.config),
         "code": fingerprint.code(),
     }
+
+
+def _site_hash(config: SiteConfig) -> str:
+    """Of what the site file itself says and a balance rests on: a new release that knows more keys changes nothing."""
+    return fingerprint.of_json(config.file.model_dump(mode="json", include=_RECKONED, exclude_unset=True))
 
 
 def _readings(found: Account, recorder: Recorder) -> Iterator[tuple[str, Document]]:

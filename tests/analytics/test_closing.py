@@ -145,6 +145,18 @@ def test_the_state_of_a_month_moves_with_any_fingerprint(works: MonthWorks):
         assert state(other) != state(known)
 
 
+def test_the_site_of_a_closing_is_what_its_file_says_of_figures(works: MonthWorks):
+    def site() -> str:
+        found: str = known_document(works.service(), MONTH, NOW)["hashes"]["site"]
+        return found
+
+    before, text = site(), works.path.read_text(encoding="utf-8")
+    works.path.write_text(f"# a remark\n{text}", encoding="utf-8")
+    assert site() == before
+    works.path.write_text(f"{text}\ngwp: AR5\n", encoding="utf-8")
+    assert site() != before
+
+
 def test_the_code_of_a_figure_is_all_that_computes_it():
     files = closure(["analytics.service"])
     assert {"analytics/segments.py", "analytics/balance.py", "analytics/factors.py", "metering/period.py"} <= files
