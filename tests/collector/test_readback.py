@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from collector.courier import Courier
@@ -287,13 +286,6 @@ forward: {url: URL, org: zcf}
 """
 
 
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("logging_as_before")
 def test_the_command_finds_and_mends_beside_a_running_collector(rig: Rig, tmp_path: Path, monkeypatch) -> None:
     site = tmp_path / "site.yaml"
     site.write_text(SITE_FILE.replace("URL", rig.flux.url))
