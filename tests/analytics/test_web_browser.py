@@ -142,8 +142,8 @@ def test_people_read_three_digits_and_the_title_has_all(show) -> None:
 def test_bars_hold_all_the_energy_of_the_quarter_hours(show, stage, period: str) -> None:
     page = show("#data")
     bars = page.run(
-        f"Promise.all([import('/js/curve.js'), fetch('/api/v1/energy?period={period}').then((a) => a.json())])"
-        f".then(([c, d]) => c.buckets(d, '{period}').map((b) => b.sums.consumption ?? 0))"
+        f"import('/js/curve.js').then((c) => fetch('/api/v1/' + c.energyPath('{period}')).then((a) => a.json())"
+        f".then((d) => c.buckets(d, '{period}').map((b) => b.sums.consumption ?? 0)))"
     )
     curve = stage.works.energy(period)["series"]["consumption"]
     assert sum(bars) == pytest.approx(sum(kwh for kwh in curve if kwh is not None), rel=1e-12)

@@ -229,7 +229,7 @@ async def clock_back(stage: Stage, rnd: random.Random) -> None:
     await asyncio.sleep(3)
     stage.record.write("clock", t=now_ms(), offset=-7_200_000)
     stage.subject.clock.write_text("-7200000")
-    await asyncio.sleep(9)
+    await asyncio.sleep(15)  # longer than a device may take to be read again
     await stage.ended("stopped")
     await stage.started()
 

@@ -211,7 +211,8 @@ def _undisturbed(found: Evidence, device: str, healed: float, limit: float) -> f
 def _healings(found: Evidence) -> list[tuple[str, list[str], float]]:
     everybody = [one["name"] for one in (*found.plan["meters"], *found.plan["publishers"])]
     births = [("restart", everybody, line["t"]) for line in found.lines("life")]
-    return births + [(f["kind"], f["targets"], f["end"]) for f in found.faults]
+    steps = [("a clock set back", everybody, line["t"]) for line in found.lines("clock") if line["offset"] < 0]
+    return births + steps + [(f["kind"], f["targets"], f["end"]) for f in found.faults]
 
 
 def _fresh(found: Evidence, check: Check) -> None:
