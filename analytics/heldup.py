@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.segments import Segment
-from metering.reading import SeriesInfo
+from metering.reading import SILENCE_MS, TOGETHER, SeriesInfo
 
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-LEAST = 3  # messages
 MESSAGE = "decimal"  # the data type of what a message prints; a register's is another
-SHORTEST_SILENCE_MS = 5000
 
 
 def cadences(times: Int, infos: Sequence[SeriesInfo]) -> Int:
@@ -45,12 +43,12 @@ def is_pushed(info: SeriesInfo) -> bool:
 def held_up(times: Int, infos: Sequence[SeriesInfo]) -> Mask:
     """Readings that came together behind a silence, but for the last of them."""
     found = np.zeros(len(times), bool)
-    if len(times) <= LEAST or not any(is_pushed(info) for info in infos):
+    if len(times) <= TOGETHER or not any(is_pushed(info) for info in infos):
         return found
     often = cadences(times, infos)
-    first = np.flatnonzero(np.diff(times) > np.maximum(2 * often[:-1], SHORTEST_SILENCE_MS)) + 1
+    first = np.flatnonzero(np.diff(times) > np.maximum(2 * often[:-1], SILENCE_MS)) + 1
     last = np.searchsorted(times, times[first] + often[first] // 2) - 1
-    together = (last - first + 1 >= LEAST) & pushed(times[first], infos)
+    together = (last - first + 1 >= TOGETHER) & pushed(times[first], infos)
     for low, high in zip(first[together].tolist(), last[together].tolist(), strict=True):
         found[low:high] = True
     return found

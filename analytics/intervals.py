@@ -10,12 +10,12 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.heldup import SHORTEST_SILENCE_MS, cadences, in_time
+from analytics.heldup import cadences, in_time
 from analytics.placing import Profile, place
 from analytics.segments import Exchange, OpenItem, Segment, Segments, segments
 from analytics.verdicts import Judged, Verdict
 from metering.period import QUARTER_MS
-from metering.reading import MICRO, Columns, Quality, SeriesInfo
+from metering.reading import MICRO, SILENCE_MS, Columns, Quality, SeriesInfo
 
 Int = NDArray[np.int64]
 _SAFE_GAP_MS = 2_000_000_000  # below this, remainder x time stays inside int64
@@ -120,7 +120,7 @@ def _long_after(times: Int, infos: Sequence[SeriesInfo]) -> Int:
     """Per reading, the spacing to the next beyond which energy counts as placed: twice the cadence, at least 5 s."""
     if not infos:
         return np.full(len(times), QUARTER_MS, np.int64)
-    return np.maximum(2 * cadences(times, infos), SHORTEST_SILENCE_MS)
+    return np.maximum(2 * cadences(times, infos), SILENCE_MS)
 
 
 def register_at(segment: Segment, at_ms: int, infos: Sequence[SeriesInfo], profile: Profile | None = None) -> int:

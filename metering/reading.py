@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MICRO = 10**6  # counters and amounts (COUNTER, DELTA) are int64 in 1e-6 of the unit
 INT64_MAX = 2**63 - 1
+SILENCE_MS, TOGETHER = 5000, 3  # held up: so many messages or more at once, behind a silence at least so long
 
 SeriesKey: TypeAlias = tuple[str, str]  # (metering point id, quantity name)
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
+from metering.period import QUARTER_MS
+from metering.reading import SILENCE_MS, TOGETHER
+
 MINUTE_MS = 60_000
-QUARTER_MS = 900_000
-SILENCE_MS, TOGETHER = 5000, 3  # at least so long, and so many messages
 
 
 class Step(IntEnum):

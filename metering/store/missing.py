@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from metering.period import QUARTER_MS
 from metering.reading import GapReason, Lane
 from metering.store.packing import load_group
 from metering.store.readings_schema import ADD_GAP
 
-_QUARTER_MS, _QUARTER_SPAN_MS = 900_000, 2_000
+_QUARTER_SPAN_MS = 2_000
 _LEDGER = "SELECT l.epoch, l.grp, l.lane, l.next_tick, e.start_ms FROM ledger l JOIN epoch e ON e.id=l.epoch"
 
 Run = tuple[int, int]  # (first, how many)
@@ -22,10 +23,10 @@ def missing(target: sqlite3.Connection) -> Iterator[Hole]:
     cadences = {n: load_group(text).cadence_ms for n, text in target.execute("SELECT id, definition FROM poll_group")}
     for (epoch, group, lane), stood in _accounted(target):
         row = target.execute(f"{_LEDGER} WHERE l.epoch=? AND l.grp=? AND l.lane=?", (epoch, group, lane)).fetchone()
-        first = 0 if lane == Lane.CADENCE else row[4] // _QUARTER_MS + 1
+        first = 0 if lane == Lane.CADENCE else row[4] // QUARTER_MS + 1
         if thinned_ms > row[4]:  # thinned ticks are missing for another reason
             first = max(first, -((row[4] - thinned_ms) // cadences[group]) if lane == Lane.CADENCE
-                        else -(-thinned_ms // _QUARTER_MS))  # fmt: skip
+                        else -(-thinned_ms // QUARTER_MS))  # fmt: skip
         for run in _holes(stood, first, row[3]):
             yield epoch, group, lane, row[4], run
 
@@ -62,7 +63,7 @@ def note_lost(target: sqlite3.Connection, hole: Hole) -> int:
     cadence_ms = load_group(text).cadence_ms
     low, high = start_ms + first * cadence_ms, start_ms + (first + ticks) * cadence_ms
     if lane == Lane.QUARTER:
-        low, high = first * _QUARTER_MS, (first + ticks - 1) * _QUARTER_MS + _QUARTER_SPAN_MS
+        low, high = first * QUARTER_MS, (first + ticks - 1) * QUARTER_MS + _QUARTER_SPAN_MS
     detail = "was in a damaged part of the store"
     target.execute(ADD_GAP, (group, epoch, lane, first, ticks, low, high, GapReason.CORRUPT.value, None, detail))
     return ticks

@@ -63,6 +63,8 @@ ADD_POLL = (
     " ON CONFLICT(time_ms, grp) DO NOTHING"
 )
 ADD_LAST = "INSERT INTO last_poll VALUES (?,?) ON CONFLICT DO UPDATE SET time_ms=max(time_ms, excluded.time_ms)"
+FILL_LAST = "INSERT INTO last_poll SELECT grp, max(time_ms) FROM poll GROUP BY grp"
+ADD_LOSS = "INSERT INTO loss(at_ms, kept_as, first_seq, last_seq, polls, reason) VALUES (?,?,?,?,?,?)"
 ADD_GAP = (
     "INSERT INTO gap(grp,epoch,lane,first_tick,ticks,start_ms,end_ms,reason,code,detail) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )

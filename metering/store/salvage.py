@@ -16,7 +16,7 @@ import structlog
 from metering.failpoint import failpoint
 from metering.store.missing import missing, note_lost
 from metering.store.packing import Packing, load_group
-from metering.store.readings_schema import FORMAT, SCHEMA
+from metering.store.readings_schema import ADD_LOSS, FILL_LAST, FORMAT, SCHEMA
 from metering.store.seals import REQUIRED, ROW, seal, seal_column, sound
 
 # table -> how its rows are put in order, for reading from either end up to the damage
@@ -28,8 +28,6 @@ TABLES: Final = {
 }  # fmt: skip
 _CHUNK: Final = 1000
 _POLL = "INSERT INTO poll VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-_LAST = "INSERT INTO last_poll SELECT grp, max(time_ms) FROM poll GROUP BY grp"
-_LOSS = "INSERT INTO loss(at_ms, kept_as, first_seq, last_seq, polls, reason) VALUES (?,?,?,?,?,?)"
 
 
 def rescued(path: Path, why: str, at_ms: int) -> Path:
@@ -70,9 +68,9 @@ def _refill(aside: Path, fresh: Path, why: str, at_ms: int) -> int:
             _copy(source, target, table, order)
         failpoint("salvage-half")
         newest = _copy_polls(source, target)
-        target.execute(_LAST)
+        target.execute(FILL_LAST)
         lost = sum(note_lost(target, run) for run in list(missing(target)))
-        target.execute(_LOSS, (at_ms, aside.name, 0, newest, lost, why))
+        target.execute(ADD_LOSS, (at_ms, aside.name, 0, newest, lost, why))
         target.execute("COMMIT")
     finally:
         source.close()

@@ -10,15 +10,16 @@ from typing import Any, Final
 
 import structlog
 
+from metering.period import QUARTER_MS
 from metering.reading import Lane
 from metering.store import DamagedError
 from metering.store.missing import Hole, missing, note_lost
 from metering.store.packing import load_group
 from metering.store.readings import ReadingsWriter
+from metering.store.readings_schema import ADD_LOSS, FILL_LAST
 from metering.store.seals import ROW, UNSEALED, seal, seal_column, sound, sound_rest, unsealed
 
 ROWS: Final = 2_000  # looked at in one turn: some milliseconds
-_QUARTER_MS: Final = 900_000
 _LATE_MS: Final = 60_000  # no answer comes later after its tick
 _NOT_INDEXED = (
     "SELECT count(*) FROM poll p WHERE p.seq>? AND p.seq<=? AND NOT EXISTS (SELECT 1 FROM poll q INDEXED BY poll_time"
@@ -31,8 +32,6 @@ _KNOWN = (
     "SELECT e.start_ms, l.next_tick, g.definition FROM ledger l JOIN epoch e ON e.id=l.epoch"
     " JOIN poll_group g ON g.id=l.grp WHERE l.epoch=? AND l.grp=? AND l.lane=?"
 )
-_NEWEST = "INSERT INTO last_poll SELECT grp, max(time_ms) FROM poll GROUP BY grp"
-_LOSS = "INSERT INTO loss(at_ms, kept_as, first_seq, last_seq, polls, reason) VALUES (?,?,?,?,?,?)"
 
 log = structlog.get_logger("store")
 
@@ -67,10 +66,10 @@ def _withdraw(db: sqlite3.Connection, damaged: list[Any], at_ms: int) -> int:
     db.executemany(_APART, [(*row, at_ms) for row in damaged])
     db.executemany("DELETE FROM poll WHERE seq=?", [(row[0],) for row in damaged])
     db.execute("DELETE FROM last_poll")
-    db.execute(_NEWEST)
+    db.execute(FILL_LAST)
     lost = sum(note_lost(db, hole) for hole in _holes(db, damaged))
     reason = "rows that did not fit their checksums"
-    db.execute(_LOSS, (at_ms, "table damaged", damaged[0][0], damaged[-1][0], len(damaged), reason))
+    db.execute(ADD_LOSS, (at_ms, "table damaged", damaged[0][0], damaged[-1][0], len(damaged), reason))
     return lost
 
 
@@ -94,9 +93,9 @@ def _hole(db: sqlite3.Connection, row: Sequence[Any]) -> Hole | None:
     known = db.execute(_KNOWN, (epoch, group, lane)).fetchone() if _says_which(row) else None
     if known is None or not tick < known[1]:
         return None
-    start_ms, _, text = known
-    due_ms = tick * _QUARTER_MS if lane == Lane.QUARTER else start_ms + tick * load_group(text).cadence_ms
-    span = (due_ms - _LATE_MS, due_ms + _LATE_MS + load_group(text).cadence_ms)
+    start_ms, cadence_ms = known[0], load_group(known[2]).cadence_ms
+    due_ms = tick * QUARTER_MS if lane == Lane.QUARTER else start_ms + tick * cadence_ms
+    span = (due_ms - _LATE_MS, due_ms + _LATE_MS + cadence_ms)
     key = (group, epoch, lane)
     asked = ((_STANDS, (*span, *key, tick)), (_GAP_STANDS, (*key, tick, tick)))
     return None if any(db.execute(*one).fetchone() for one in asked) else (epoch, group, lane, start_ms, (tick, 1))

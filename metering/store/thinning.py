@@ -8,10 +8,11 @@ from itertools import groupby
 from typing import Any, Final
 
 from metering.failpoint import failpoint
+from metering.period import QUARTER_MS
 from metering.quantity import Kind, quantity
 from metering.reading import Lane
 from metering.store import readings_schema as sql
-from metering.store.ladder import QUARTER_MS, Rung, Step, removable
+from metering.store.ladder import Rung, Step, removable
 from metering.store.packing import Packing, load_group
 from metering.store.readings import ReadingsWriter
 from metering.store.seals import seal_column, sound_value
