@@ -43,9 +43,6 @@ class MatchKind(StrEnum):
     NO_RESIDUAL_MIX = "no_residual_mix"
 
 
-NET = frozenset({"ncv", "carbon_content", "co2_per_energy"})
-
-
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One printed number of a document, with what it is and how it was read."""
@@ -111,9 +108,10 @@ class EmissionFactor:
 
     @property
     def heating_value(self) -> str:
-        """By which calorific value heat is counted: carbon and CO2 per energy by the net one, or as a row says."""
+        """By which calorific value heat is counted: as a row says, else carbon and CO2 per energy by the net one."""
         stated = next((p.heating_value for p in self.components if p.heating_value), "")
-        return stated or ("net" if any(p.param in NET for p in self.components) else "")
+        params = {p.param for p in self.components}
+        return stated or ("" if params.isdisjoint({"ncv", "carbon_content", "co2_per_energy"}) else "net")
 
     def kg_per(self, activity_unit: str) -> Fraction:
         """Kilograms per unit of activity, exactly [kg/unit]."""

@@ -21,9 +21,8 @@ class Epoch:
     numbers: Mapping[PollGroup, int]
     sequences: Mapping[int, int]  # of groups fed by messages: the next sequence number expected; 0 = none yet
     newest_ms: Mapping[int, int]  # of groups that have one: the newest reading before it [ms UTC]
-    said: Mapping[int, Sequence[bytes]] = field(
-        default_factory=dict
-    )  # of groups fed by messages: what the newest ones before it said
+    # of groups fed by messages: what the newest ones before it said
+    said: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
 
 
 def open_epoch(
