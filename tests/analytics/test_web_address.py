@@ -8,23 +8,9 @@ import pytest
 
 from tests.analytics.browser import Browser, Page
 from tests.analytics.stage import Stage
-from tests.conftest import require
 
 MISREAD = "document.querySelector('#misread:not([hidden])')"
 DAY_MS = 86_400_000
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    stage = Stage()
-    yield stage
-    stage.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser(require("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -10,24 +10,10 @@ import pytest
 from analytics.api import WEB
 from tests.analytics.browser import Browser, Page
 from tests.analytics.stage import Stage
-from tests.conftest import require
 
 KEYS = json.loads((WEB / "i18n/en.json").read_text(encoding="utf-8")).keys()
 CHECKS = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8").partition("\n")[2].strip()
 READY = "document.querySelector('main [data-phase=ready]') && !document.querySelector('main [data-phase=loading]')"
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    stage = Stage()
-    yield stage
-    stage.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser(require("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from metering.store.alertbook import OutboxWriter
 from metering.store.entries import EntriesReader
 from metering.store.results import ResultsWriter
 from tests.analytics.browser import Browser, Page
-from tests.conftest import require
 from tests.zcf.works import SECONDS, START, Works
 
 pytestmark = pytest.mark.long  # a browser over a settled store takes a while to be ready
@@ -73,12 +72,6 @@ def _token(service: FactoryService, role: Role) -> str:
     shown, body = make(f"Li ({role})", role, service.clock() + 10**9, ())
     said(service.config, service.clock(), MADE, body, ("Li", "test"), "test")
     return shown
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with Browser(require("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture

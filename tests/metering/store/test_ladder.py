@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.housekeeping import Housekeeping
+from metering.period import QUARTER_MS
 from metering.reading import Lane
-from metering.store.ladder import MINUTE_MS, QUARTER_MS, Rung, Step, removable
+from metering.store.ladder import MINUTE_MS, Rung, Step, removable
 from metering.store.readings_reader import ReadingsReader
 from metering.store.thinning import DAY_MS, HOUR_MS, thin
 from tests.metering.store.works import COUNTERS, GAUGES, START_MS, accounted, made, poll
