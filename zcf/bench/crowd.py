@@ -9,14 +9,12 @@ HEAD = b"GET /api/v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 DRIP_S = 0.5
 
 
-class Crowd:
-    """So many connections to one port, from `start` until `stop`."""
+class Clients:
+    """Threads that each do something at one port, from `start` until `stop`."""
 
-    def __init__(self, port: int, idle: int = IDLE, dripping: int = DRIPPING) -> None:
+    def __init__(self, port: int) -> None:
         self._port, self._end = port, threading.Event()
-        self.opened = self.cut_off = 0
-        self._threads = [threading.Thread(target=self._hold, args=(b"",)) for _ in range(idle)]
-        self._threads += [threading.Thread(target=self._hold, args=(b"x",)) for _ in range(dripping)]
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """All of them from now on."""
@@ -24,10 +22,20 @@ class Crowd:
             thread.start()
 
     def stop(self) -> None:
-        """Let go."""
+        """Until each has done its last."""
         self._end.set()
         for thread in self._threads:
             thread.join(60)
+
+
+class Crowd(Clients):
+    """So many connections to one port."""
+
+    def __init__(self, port: int, idle: int = IDLE, dripping: int = DRIPPING) -> None:
+        super().__init__(port)
+        self.opened = self.cut_off = 0
+        self._threads += [threading.Thread(target=self._hold, args=(b"",)) for _ in range(idle)]
+        self._threads += [threading.Thread(target=self._hold, args=(b"x",)) for _ in range(dripping)]
 
     def _hold(self, drip: bytes) -> None:
         while not self._end.wait(0.1):

@@ -21,7 +21,7 @@ from metering.store.readings_reader import ReadingsReader
 from zcf.bench import paint
 from zcf.bench.collect import environment
 from zcf.bench.contestants import percentile
-from zcf.bench.crowd import DRIPPING, IDLE, Crowd
+from zcf.bench.crowd import DRIPPING, IDLE, Clients, Crowd
 
 PATHS = ("live", "site", "balance?period={day}", "energy?period={day}", "quality", "alerts", "tree?period={day}")
 ZONE = ZoneInfo("Asia/Shanghai")  # where the demo's works are
@@ -105,26 +105,15 @@ def _span(seconds: int, begin: Any) -> Times:
     return from_ms, time.time_ns() // 1_000_000
 
 
-class Asking:
-    """Clients that each ask for one document after the other, and one that listens."""
+class Asking(Clients):
+    """Clients that each ask for one document after the other, spread over their period, and one that listens."""
 
     def __init__(self, port: int, clients: int) -> None:
-        self._port, self._end = port, threading.Event()
+        super().__init__(port)
         self._answers: list[tuple[str, int, float]] = []  # path, status, how long it took [ms]
         self._ages: list[float] = []
-        self._threads = [threading.Thread(target=self._ask, args=(n, n / clients)) for n in range(clients)]
+        self._threads += [threading.Thread(target=self._ask, args=(n, n / clients)) for n in range(clients)]
         self._threads.append(threading.Thread(target=self._listen, daemon=True))
-
-    def start(self) -> None:
-        """All of them from now on, spread over their period."""
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        """Until their last answers."""
-        self._end.set()
-        for thread in self._threads:
-            thread.join(60)
 
     def found(self) -> dict[str, Any]:
         """How long answers took, and how old a reading was when the stream brought it [ms]."""
@@ -192,28 +181,31 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     title = f"The demo's page under {found['clients']} clients, each asking every {EVERY_S:.0f} s, {found['seconds']} s"
     table = Table(box=None, header_style="bold", title=title)
     table.add_column("what [ms]", no_wrap=True)
-    seen = found["browser"]
-    rows = {
-        **({"from reading to painted, in a browser": seen["painted_age_ms"]} if seen else {}),
-        "an API answer": found["answer_ms"], "from reading to page, over the stream": found["update_ms"],
-        "a tick's reading is late, nobody looks": found["collector_late_ms"]["quiet"],
-        "a tick's reading is late, under the clients": found["collector_late_ms"]["loaded"],
-        f"a tick's reading is late, {IDLE} idle and {DRIPPING} dripping": found["collector_late_ms"]["crowded"],
-        "an API answer beside that crowd": found["crowd"]["answer_ms"],
-    }  # fmt: skip
     for part in ("p50", "p95", "p99"):
         table.add_column(part, justify="right")
-    for what, row in rows.items():
+    for what, row in _rows(found).items():
         table.add_row(what, *("-" if number is None else f"{number:,.0f}" for number in row.values()))
     console = Console()
     console.print(table)
     console.print(f"{found['answered']} of {found['asked']} requests answered with 200; {found['updates']} live values")
     for what, times in found["refused"].items():
         console.print(f"{what} (0 = no answer), {times} times")
-    if seen:
-        console.print(_looked(seen))
+    if found["browser"]:
+        console.print(_looked(found["browser"]))
     for name, why in found["not_measured"].items():
         console.print(f"{name}: not measured: {why}")
+
+
+def _rows(found: dict[str, Any]) -> dict[str, dict[str, float | None]]:
+    late, seen = found["collector_late_ms"], found["browser"]
+    painted = {"from reading to painted, in a browser": seen["painted_age_ms"]} if seen else {}
+    return painted | {
+        "an API answer": found["answer_ms"], "from reading to page, over the stream": found["update_ms"],
+        "a tick's reading is late, nobody looks": late["quiet"],
+        "a tick's reading is late, under the clients": late["loaded"],
+        f"a tick's reading is late, {IDLE} idle and {DRIPPING} dripping": late["crowded"],
+        "an API answer beside that crowd": found["crowd"]["answer_ms"],
+    }  # fmt: skip
 
 
 def _looked(seen: dict[str, Any]) -> str:
