@@ -37,9 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Skip the long tests unless --long is given; a file's tests stay together where several workers share them."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    """Skip the long tests unless --long is given."""
     if config.getoption("--long"):
         return
     skip = pytest.mark.skip(reason="takes minutes: run with --long")

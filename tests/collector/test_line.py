@@ -97,7 +97,7 @@ async def test_f1_r1_one_late_answer_is_never_the_answer_to_a_later_request(late
             assert got[0] is GapReason.TIMEOUT
             assert False not in got
             assert got[-3:] == [True] * 3  # the next one or two may still be in its way
-            assert one.late >= 1
+            assert one.late + one.foreign >= 1  # a busy computer may find it when it already waits for the next answer
 
 
 @pytest.mark.parametrize("waits_s", [0.2, 0.5])

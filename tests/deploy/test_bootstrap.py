@@ -105,7 +105,7 @@ def test_test_runs_pytest_in_the_checkout_and_serves_demo_afterwards(house: Chec
     status, out, _ = house.run("test", "--long", "-k", "x")
     assert (status, answer(out)["args"]) == (0, ["--long", "-k", "x"])
     cores = os.cpu_count() or 1
-    workers = ["-n", str(min(cores + 1, 5)), "--dist", "loadgroup"] if cores > 1 else []
+    workers = ["-n", str(min(cores + 1, 5)), "--dist", "loadfile"] if cores > 1 else []
     assert answer(house.run("test")[1])["args"] == workers
     assert answer(out)["file"] == str(house.root / "pytest.py")
     assert "installing" not in house.run("demo")[1]
