@@ -66,7 +66,7 @@ def main(argv: list[str]) -> int:
 
 
 def side_by_side(words: list[str]) -> list[str]:
-    """The everyday suite runs on workers by the file, one more than cores as many wait; picked and long tests on one."""
+    """The everyday suite runs on workers by the file, one more than cores as many wait; picked, long tests on one."""
     cores = os.cpu_count() or 1
     return [] if words or cores < 2 else ["-n", str(min(cores + 1, 5)), "--dist", "loadfile"]
 
