@@ -84,17 +84,21 @@ def batching(spec: Found) -> Found:
 
 
 def printing(spec: Found) -> Found:
-    """Our templates: polls as they lie in the store -> bytes, as many at once as are sent at once."""
+    """Our templates: polls as the store gives them -> bytes, read and printed by the batch as the forwarder does."""
     from collector.courier import BATCH_POLLS
     from collector.line_protocol import GroupLines, body
     from metering.store.readings_reader import ReadingsReader
 
-    polls = ReadingsReader(Path(spec["folder"]) / "store").polls_since(0, spec["polls"])
+    reader = ReadingsReader(Path(spec["folder"]) / "store")
     lines = GroupLines(SITE.id, GROUP, {"p0": SITE.points[0]})
-    used = Used()
-    batches = (polls[at : at + BATCH_POLLS] for at in range(0, len(polls), BATCH_POLLS))
-    size = sum(len(body([(lines, poll) for poll in batch])) for batch in batches)
-    return {**used.since(WIDTH * len(polls)), "bytes": size}
+    spent, size = list[Found](), 0
+    for at in range(0, spec["polls"], BATCH_POLLS):
+        polls = reader.polls_since(at, min(BATCH_POLLS, spec["polls"] - at))
+        used = Used()  # of the printing alone
+        size += len(body([(lines, poll) for poll in polls]))
+        spent.append(used.since(0))
+    whole = {key: sum(one[key] for one in spent) for key in ("cpu_s", "wall_s")}
+    return {**spent[-1], **whole, "values": WIDTH * spec["polls"], "bytes": size}
 
 
 def points(spec: Found) -> Found:
