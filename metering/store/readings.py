@@ -80,13 +80,16 @@ class ReadingsWriter:
         self._batch = self.state("batch")
 
     def _repair(self) -> bool:
-        """After an error of the disk nothing of the connection is believed: open anew; True if the last try got in."""
-        tried = self._batch + 1
+        """After an error of the disk nothing of the connection is believed: open anew; True if the last try got in.
+
+        Its polls show that, or a number that every batch with gaps leaves; all else may be written a second time.
+        """
+        tried, before = self._batch + 1, self.last_seq
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
         self._open(check=self._damaged)
         self._broken = self._damaged = False
-        return self._batch == tried
+        return self._batch == tried or self.last_seq > before
 
     def state(self, key: str, nothing: int = 0) -> int:
         """A number kept beside the readings."""
@@ -196,21 +199,21 @@ class ReadingsWriter:
         ]
         if self._broken and self._repair():  # what failed was durable all the same
             return self.last_seq
-        before = self.last_seq
+        before, gap_rows = self.last_seq, [_gap_row(gap) for gap in gaps]
         try:
-            whole = self._commit(rows, gaps, value_gaps, ledger or {}, acknowledged)
+            whole = self._commit(rows, gap_rows, value_gaps, ledger or {}, acknowledged)
         except BaseException:
             self.last_seq = before
             raise
         self.as_given = whole
-        self._batch += 1
+        self._batch += bool(gap_rows)
         failpoint("commit-after")
         return self.last_seq
 
     def _commit(
         self,
         rows: list[tuple[Any, ...]],
-        gaps: Iterable[PollGap],
+        gaps: list[tuple[Any, ...]],
         value_gaps: Iterable[ValueGap],
         ledger: Mapping[LedgerKey, int],
         acknowledged: Iterable[Acknowledged],
@@ -218,14 +221,15 @@ class ReadingsWriter:
         failpoint("commit-before")
         with self.transaction() as db:
             whole = self._insert(rows)
-            db.executemany(sql.ADD_GAP, [_gap_row(gap) for gap in gaps])
+            db.executemany(sql.ADD_GAP, gaps)
+            if gaps:  # a page of its own each time, so only where it must be
+                db.execute(sql.SET_STATE, ("batch", self._batch + 1))
             db.executemany(
                 sql.ADD_VALUE_GAP, [(v.point, v.quantity, v.time_ms, v.reason.value, v.detail) for v in value_gaps]
             )
             db.executemany(sql.ADD_LEDGER, [(e, g, int(lane), tick) for (e, g, lane), tick in ledger.items()])
             for one in acknowledged:
                 _acknowledge(db, *one)
-            db.execute(sql.SET_STATE, ("batch", self._batch + 1))
             failpoint("commit-written")
         return whole
 
