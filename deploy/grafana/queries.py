@@ -1,10 +1,10 @@
 """InfluxQL of the dashboards: every query is of one site, or of the sites chosen, and of the time shown."""
 # ruff: noqa: S608 - text for dashboard files, put together from the words in build.py and nothing that comes from outside
 
+from metering.quantity import QUANTITIES
+
 SITE = "\"site\" = '${site}'"
 FLEET = '"site" =~ /^${site:regex}$/'
-# <quantity>_quality, the mark beside a value that is not good; signal_quality is a quantity of its own.
-MARKS = "(_.+|^frequency)_quality$"
 
 
 def gauge(field: str, where: str = "", *, sign: str = "", scope: str = SITE) -> str:
@@ -41,9 +41,10 @@ def total(field: str, where: str, name: str) -> str:
     return f'SELECT sum("{name}") FROM ({inner}) WHERE $timeFilter GROUP BY time(5m) fill(none)'
 
 
-def marks() -> str:
-    """How many values of each metering point are not good; no row where all are."""
-    return f'SELECT count(/{MARKS}/) FROM /.+/ {_where("", SITE)} GROUP BY "point"'
+def marks(scope: str = SITE, group: str = '"point"') -> str:
+    """How many values of each metering point are not good: one number, for Grafana's rules take no second column."""
+    every = " + ".join(f'count("{name}_quality")' for name in QUANTITIES)
+    return f'SELECT {every} AS "not good" FROM /.+/ {_where("", scope)} GROUP BY {group} fill(0)'
 
 
 def points_seen() -> str:
@@ -71,7 +72,7 @@ def judged() -> str:
 
 
 def _where(where: str, scope: str) -> str:
-    return " AND ".join(["WHERE " + scope, *([where] if where else []), "$timeFilter"])
+    return "WHERE " + " AND ".join(part for part in (scope, where, "$timeFilter") if part)
 
 
 def _by(every: str, group: str = '"point"') -> str:
