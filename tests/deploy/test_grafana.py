@@ -184,6 +184,13 @@ def test_a_mark_of_every_quantity_counts_as_a_value_that_is_not_good():
     assert panel_s.split(" FROM ")[0] == rule_s.split(" FROM ")[0]
 
 
+def test_every_folder_that_grafana_reads_at_its_start_is_there():
+    """Compose binds ours over the image's: where one is missing Grafana logs an error at every start."""
+    folders = {folder.name for folder in (GRAFANA / "provisioning").iterdir()}
+    assert folders == {"alerting", "dashboards", "datasources", "plugins"}
+    assert not list((GRAFANA / "provisioning" / "plugins").glob("*.y*ml"))
+
+
 def test_the_rules_have_a_folder_of_their_own():
     """Grafana provisions rules first: it would make the dashboards' folder by its title, without its uid."""
     alerting = (GRAFANA / "provisioning" / "alerting" / "zcf.yaml").read_text(encoding="utf-8")

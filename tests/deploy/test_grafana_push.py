@@ -85,6 +85,7 @@ def test_a_folder_made_meanwhile_is_taken_and_a_name_taken_is_told(fake: FakeGra
     pushed(fake)
     assert fake.folders["zcf"]["title"] == "Made by hand"
     fake.folders = {"other": {"uid": "other", "title": "Zero-carbon factory"}}
+    fake.unique_names = True
     with pytest.raises(PushError, match="rename it"):
         pushed(fake)
 
@@ -93,9 +94,27 @@ def test_a_dashboard_of_the_same_name_is_not_overwritten(fake: FakeGrafana):
     pushed(fake)
     mine = fake.boards.pop("zcf-pv")
     fake.boards["mine"] = mine | {"dashboard": mine["dashboard"] | {"uid": "mine"}}
+    fake.unique_names = True
     with pytest.raises(PushError, match="same name"):
         pushed(fake)
     assert fake.boards["mine"]["dashboard"]["title"] == "PV and storage"
+
+
+def test_where_names_are_free_ours_stand_beside_others_of_the_same_name(fake: FakeGrafana):
+    fake.folders = {"other": {"uid": "other", "title": "Zero-carbon factory"}}
+    pushed(fake)
+    mine = fake.boards.pop("zcf-pv")
+    fake.boards["mine"] = mine | {"dashboard": mine["dashboard"] | {"uid": "mine"}}
+    assert pushed(fake).count("created") == 1
+    assert sorted(fake.folders) == ["other", "zcf"]
+    assert fake.boards["mine"]["dashboard"]["title"] == fake.boards["zcf-pv"]["dashboard"]["title"]
+
+
+def test_a_data_source_of_the_same_name_is_told_and_left(fake: FakeGrafana):
+    fake.sources["theirs"] = {"uid": "theirs", "name": "ZCF readings", "url": "http://theirs", "readOnly": False}
+    with pytest.raises(PushError, match="same name already exists; something else has that name already: rename it"):
+        pushed(fake)
+    assert fake.sources.keys() == {"theirs"}
 
 
 def test_a_data_source_that_differs_is_put_right_and_keeps_its_token(fake: FakeGrafana):
@@ -137,6 +156,14 @@ def test_a_provisioned_data_source_or_dashboard_is_left_alone_and_told(fake: Fak
 def test_a_wrong_token_is_told(fake: FakeGrafana):
     with pytest.raises(PushError, match="ZCF_GRAFANA_TOKEN"):
         list(push(Grafana(fake.url, "wrong"), SOURCES, "t", dry_run=False))
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Editor"])
+def test_a_token_without_the_role_is_told(fake: FakeGrafana, role: str):
+    fake.role = role
+    with pytest.raises(PushError, match="the token needs the role Admin"):
+        pushed(fake)
+    assert (fake.sources, fake.boards) == ({}, {})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""A strict double of Grafana's HTTP API: what a push uses, with the statuses and bodies that Grafana 11 answers."""
+"""A strict double of Grafana's HTTP API: what a push uses, statuses and bodies as read in Grafana's source, not run.
+
+pkg/api/{folder,datasources,dashboard}.go, pkg/api/apierrors, pkg/services/dashboards/errors.go. Names of folders and
+dashboards are unique until 11.2 and free from 11.3 on (Grafana's pull request 90687).
+"""
 
 import json
 import threading
@@ -21,6 +25,8 @@ class FakeGrafana:
         self.secrets: dict[str, Body] = {}
         self.boards: dict[str, Body] = {}
         self.log: list[tuple[str, str]] = []
+        self.unique_names = False  # True: as Grafana until 11.2
+        self.role = "Admin"  # that of the token: an Editor makes folders, but reads no data source
         self.empty_puts = False  # some proxies and versions answer a PUT with an empty 204
         self.before_save: list[Any] = []  # called once each before a dashboard is saved: somebody else at work
         self.before_folder: list[Any] = []
@@ -41,9 +47,14 @@ class FakeGrafana:
 
     def answer(self, verb: str, path: str, body: Body) -> tuple[int, Body | None]:  # noqa: PLR0911 - one a route
         parts = path.strip("/").split("/")
+        if self.role != "Admin" and (parts[0] == "datasources" or (self.role, verb) == ("Viewer", "POST")):
+            return 403, {
+                "message": "You'll need additional permissions to perform this action.",
+                "title": "Access denied",
+            }
         match (verb, *parts):
             case ("GET", "folders", uid):
-                return found(self.folders.get(uid), "folder not found")
+                return found(self.folders.get(uid), "folder not found", status="not-found")
             case ("POST", "folders"):
                 return self._new_folder(body)
             case ("GET", "datasources", "uid", uid):
@@ -66,8 +77,8 @@ class FakeGrafana:
         if body.keys() != FOLDER_KEYS:
             return 400, {"message": "bad request data"}
         if body["uid"] in self.folders:
-            return 412, {"message": "The folder has been changed by someone else", "status": "version-mismatch"}
-        if any(folder["title"] == body["title"] for folder in self.folders.values()):
+            return 412, {"message": "the folder has been changed by someone else", "status": "version-mismatch"}
+        if self.unique_names and any(folder["title"] == body["title"] for folder in self.folders.values()):
             return 409, {"message": "a folder with the same name already exists in the current location"}
         self.folders[body["uid"]] = body | {"id": len(self.folders) + 1, "version": 1}
         return 200, self.folders[body["uid"]]
@@ -75,17 +86,27 @@ class FakeGrafana:
     def _new_source(self, body: Body) -> tuple[int, Body]:
         if not body.keys() <= SOURCE_KEYS:
             return 400, {"message": "bad request data"}
-        if any(body["uid"] == uid or body["name"] == s["name"] for uid, s in self.sources.items()):
-            return 409, {"message": "data source with the same name already exists"}
-        return 200, {"datasource": self._keep(body), "message": "Datasource added"}
+        for word, taken in (("uid", body["uid"] in self.sources), ("name", self._named(body))):
+            if taken:
+                return 409, {"message": f"data source with the same {word} already exists"}
+        return 200, self._told(body, "Datasource added")
+
+    def _named(self, body: Body) -> bool:
+        return any(body["name"] == there["name"] for uid, there in self.sources.items() if uid != body["uid"])
+
+    def _told(self, body: Body, message: str) -> Body:
+        kept = self._keep(body)
+        return {"id": kept["id"], "name": kept["name"], "datasource": kept, "message": message}
 
     def _change_source(self, uid: str, body: Body) -> tuple[int, Body | None]:
         if uid not in self.sources:
             return 404, {"message": "Data source not found"}
         if self.sources[uid]["readOnly"]:
             return 403, {"message": "Cannot update read-only data source"}
-        kept = self._keep(body)
-        return (204, None) if self.empty_puts else (200, {"datasource": kept, "message": "Datasource updated"})
+        if self._named(body):
+            return 409, {"message": "Failed to update datasource: data source with the same name already exists"}
+        told = self._told(body, "Datasource updated")
+        return (204, None) if self.empty_puts else (200, told)
 
     def _keep(self, body: Body) -> Body:
         uid = body["uid"]
@@ -109,17 +130,18 @@ class FakeGrafana:
         if there and not body["overwrite"] and there["dashboard"]["version"] != board["version"]:
             return 412, {"message": "The dashboard has been changed by someone else", "status": "version-mismatch"}
         titles = {(b["meta"]["folderUid"], b["dashboard"]["title"]): uid for uid, b in self.boards.items()}
-        if titles.get((folder, board["title"]), board["uid"]) != board["uid"]:
+        if self.unique_names and titles.get((folder, board["title"]), board["uid"]) != board["uid"]:
             message = "A dashboard with the same name in the folder already exists"
             return 412, {"message": message, "status": "name-exists"}
         version = there["dashboard"]["version"] + 1 if there else 1
         kept = board | {"id": len(self.boards) + 1, "version": version}
         self.boards[board["uid"]] = {"dashboard": kept, "meta": {"folderUid": folder}}
-        return 200, {"uid": board["uid"], "version": version, "status": "success"}
+        where = {"slug": board["uid"], "url": f"/d/{board['uid']}/{board['uid']}", "folderUid": folder}
+        return 200, {"status": "success", "id": kept["id"], "uid": board["uid"], "version": version} | where
 
 
-def found(body: Body | None, otherwise: str) -> tuple[int, Body]:
-    return (200, body) if body is not None else (404, {"message": otherwise})
+def found(body: Body | None, otherwise: str, **more: str) -> tuple[int, Body]:
+    return (200, body) if body is not None else (404, {"message": otherwise} | more)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -134,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         grafana.log.append((self.command, self.path.removeprefix(prefix)))
         if self.headers.get("Authorization") != f"Bearer {grafana.token}":
-            status, told = 401, {"message": "Invalid API key"}
+            status, told = 401, {"message": "Invalid API key", "messageId": "api-key.invalid", "statusCode": 401}
         elif not self.path.startswith(prefix):
             status, told = 404, {"message": "Not found"}
         elif self.command != "GET" and self.headers.get("Content-Type") != "application/json":
