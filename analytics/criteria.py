@@ -204,9 +204,8 @@ def declared(key: str, unit: str, inputs: Inputs) -> Indicator:
     """What the site declares, while its document is in force."""
     found: Evidence | None = inputs.evidence.get(key)
     if found is None:
-        return Indicator(
-            key, None, unit, Sentence(f"尚未提供证明文件（{key}）。", f"No document is declared yet ({key})."), (key,)
-        )
+        said = Sentence("尚未提供证明文件。", "No document is declared yet.")
+        return Indicator(key, None, unit, said, (key,))
     if not found.holds(inputs.today):
         ended = found.expires is not None and found.expires <= inputs.today
         when = found.expires if ended else found.valid_from

@@ -167,6 +167,8 @@ class FactoryService:
                  "rated_power": p.rated_power_kw}
                 for p in site.points
             ],
+            "devices": [{"id": d.id, "name": {"zh": self.names.device(d.id)[0], "en": self.names.device(d.id)[1]}}
+                        for d in self.config.file.devices],
             "origin": self._origin(),
         }  # fmt: skip
 

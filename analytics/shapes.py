@@ -23,6 +23,7 @@ class SiteShape(_Shape):
     name: Name
     timezone: str
     points: list[dict[str, Any]]
+    devices: list[dict[str, Any]]
 
 
 class LiveShape(_Shape):

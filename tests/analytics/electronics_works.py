@@ -78,7 +78,7 @@ class Works:
         return {
             "id": "tianjin", "name": name("天津电子整机工厂", "Tianjin electronics works"), "timezone": "Asia/Shanghai",
             "grid": {"country": "CN", "region": "north", "province": "天津"},
-            "points": [*boundary, *loads, self._source("controller")],
+            "points": [*boundary, *loads, self._source("controller")], "devices": [],
             "origin": {"history_until_ms": self.now() - 3 * 3_600_000}, "languages": ["zh", "en"],
         }  # fmt: skip
 

@@ -57,7 +57,7 @@ def client(works: Held) -> Iterator[TestClient]:
 
 
 DOCUMENTS = {
-    "site": "id name timezone grid points origin languages",
+    "site": "id name timezone grid points devices origin languages",
     "live": "now_ms points flow",
     "balance?period=2026-11": "period settled_until_ms provisional energy lines totals faults beside "
     "uncertainty entries",

@@ -6,7 +6,7 @@ import { explainLine, facts, openExplanation, status } from "./explanation.js";
 import { age, all, momentOf, percent, pretty, tonnes } from "./figures.js";
 import { intervalOf } from "./interval.js";
 import { stepLine, stepsOf } from "./steps.js";
-import { has, named, t } from "./words.js";
+import { has, named, nameOf, t } from "./words.js";
 
 const digits = (value, unit) => h("p", { class: "formula" }, h("b", null, `${all(value)} ${pretty(unit)}`));
 const span = ({ label, start_ms: from, end_ms: to }) => [label, label && " · ", momentOf(from), " – ", momentOf(to)];
@@ -15,7 +15,7 @@ const said = (word) => has(word) && h("p", null, t(word));
 // How wide a figure may be wrong, and by what.
 export function doubts(found) {
   if (!found) return null;
-  const cause = ({ cause: name, group, limit, status: known }) => h("div", { class: "small" }, has(`cause.${name}`) ? t(`cause.${name}`) : name, group && ` · ${group}`, `: ± ${all(limit)} ${pretty(found.unit)} `, status(known));
+  const cause = ({ cause: name, group, limit, status: known }) => h("div", { class: "small" }, has(`cause.${name}`) ? t(`cause.${name}`) : name, group && ` · ${nameOf(group)}`, `: ± ${all(limit)} ${pretty(found.unit)} `, status(known));
   const share = typeof found.percent === "number" ? ` (± ${percent(found.percent / 100)} %)` : "";
   return [`${all(found.low)} – ${all(found.high)} ${pretty(found.unit)}${share} `, status(found.status), found.rating && ` ${has(`rating.${found.rating}`) ? t(`rating.${found.rating}`) : found.rating}`, (found.parts ?? []).slice(0, 8).map(cause)];
 }

@@ -12,7 +12,7 @@ import { dateOf, keepZone, momentOf, siteZone } from "./figures.js";
 import { connectionText, openNow } from "./now.js";
 import { openSession } from "./session.js";
 import { moves } from "./period.js";
-import { language, named, speak, t } from "./words.js";
+import { keepNames, language, named, speak, t } from "./words.js";
 
 const VIEWS = { now: openNow, balance: openBalance, criteria: openCriteria, data: openData, alerts: openAlerts };
 const byId = (id) => document.getElementById(id);
@@ -92,6 +92,7 @@ function tellSite({ phase, document: site }) {
   page.site = site;
   page.points = new Map(site.points.map((point) => [point.id, point]));
   keepZone(site.timezone);
+  keepNames(site);
   byId("site-name").textContent = byId("site-name").title = named(site.name, site.id);
   foot();
   if (first) open();

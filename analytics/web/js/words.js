@@ -26,6 +26,13 @@ export function named(name, otherwise = "") {
   return name?.[language()] || name?.zh || name?.en || otherwise;
 }
 
+// What the site calls its points and devices; an id of neither stays as it is.
+const called = new Map();
+export function keepNames({ points, devices }) {
+  for (const { id, name } of [...(devices ?? []), ...points]) called.set(id, name);
+}
+export const nameOf = (id) => named(called.get(id), id);
+
 function apply() {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = t(element.dataset.t);
   for (const element of document.querySelectorAll("[data-t-label]")) {
