@@ -86,6 +86,11 @@ def sentence(incident: Incident, rule: Rule | None, names: Names) -> Name:
         zh, en = incident.note if any(incident.note) else (zh, en)
     shown, limit = (_amount(value, incident.unit, kind) for value in (incident.value, incident.limit))
     head = KINDS.get(kind, ("", ""))
+    if kind == "budget":
+        return (
+            clean(f"{zh}{head[0]}：照此将达 {shown}（限值 {limit}）"),
+            clean(f"{head[1].capitalize()} {en}: {shown} at this pace (limit {limit})"),
+        )
     return (clean(f"{zh} {head[0]}：{shown}（限值 {limit}）"), clean(f"{en}, {head[1]}: {shown} (limit {limit})"))
 
 

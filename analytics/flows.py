@@ -262,8 +262,8 @@ def _gappy(point: MeteringPoint, lacking: int, cells: int) -> Uncounted:
     return Uncounted(
         point.id,
         Sentence(
-            f"{point.name('zh')}：{cells}个15分钟中有{lacking}个能量未知。",
-            f"{point.name('en')}: the energy of {lacking} of {cells} quarter-hours is not known.",
+            f"{point.name('zh')}：{cells:,} 个 15 分钟中有 {lacking:,} 个能量未知。",
+            f"{point.name('en')}: the energy of {lacking:,} of {cells:,} quarter-hours is not known.",
         ),
     )
 

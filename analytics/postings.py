@@ -202,7 +202,7 @@ def remainder_factor(table: FactorTable, settings: Settings, year: int, activity
 
 def _residual(factor: EmissionFactor) -> Sentence:
     zh, en = next(((p.zh, p.en) for p in factor.components if p.zh), ("残余因子", "the residual factor"))
-    return Sentence(f"未覆盖部分按{factor.printed}（{zh}）。", f"Remainder at {factor.printed}: {en}.")
+    return Sentence(f"未覆盖部分按 {factor.printed} 计：{zh}。", f"Remainder at {factor.printed}: {en}.")
 
 
 def less(amounts: Mapping[str, Amount], resold: Amount) -> dict[str, Amount]:

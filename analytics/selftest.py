@@ -4,7 +4,7 @@ Names after MIIT's guide to digital energy-carbon management centres of enterpri
 self-assessment prototype lists them: second-hand. A function counts when it gives its answer from this site's data.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -53,13 +53,14 @@ class _Running:
         self.found = service.scored()
         self.inputs: Inputs = service.inputs(self.found)
 
-    def value(self, *names: str) -> Answer:
-        """Whether all of some indicators have a value; they, or the first reason."""
+    def value(self, *names: str, heads: Sequence[str] = ()) -> Answer:
+        """Whether all of some indicators have a value; they, each behind its head, or the first reason."""
         made = [INDICATORS[name](self.inputs) for name in names]
         lacking = next((one for one in made if one.value is None), None)
         if lacking is not None:
             return False, lacking.reason or Sentence("未知。", "Not known.")
-        said = [" ".join(shown(one.value, one.unit)).strip() for one in made]
+        told = zip(heads or [""] * len(made), made, strict=True)
+        said = [" ".join((head, *shown(one.value, one.unit))).strip() for head, one in told]
         return True, Sentence(f"{'、'.join(said)}。", f"{', '.join(said)}.")
 
     def names(self, points: Iterable[str]) -> Sentence:
@@ -140,7 +141,7 @@ def _accounts(on: _Running) -> Answer:
     faults = [f for f in on.found.balance.faults if f.incomplete]
     if faults or not on.found.balance.lines:
         return False, faults[0].sentence if faults else Sentence("没有账目。", "There is no line.")
-    return on.value("gross_location", "gross_market")
+    return on.value("gross_location", "gross_market", heads=("LB", "MB"))
 
 
 def _footprint(on: _Running) -> Answer:

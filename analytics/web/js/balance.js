@@ -107,8 +107,10 @@ function energy(document_, tree) {
 }
 
 function beside({ beside: b }) {
+  const largest = most(b.export_kwh, b.certificates_kwh);
+  const avoided = b.avoided_kg === null && b.export_kwh > 0 ? h("span", { class: "small" }, t("beside.avoided.none")) : tonnes(b.avoided_kg, "co2e");
   return [
-    rows([["beside.export", figure(b.export_kwh, "kWh")], ["beside.avoided", tonnes(b.avoided_kg)], ["beside.certificates", figure(b.certificates_kwh, "kWh")], ["beside.offsets", tonnes(b.offsets_kg, "co2e")]]),
+    rows([["beside.export", figure(b.export_kwh, "kWh", {}, largest)], ["beside.avoided", avoided], ["beside.certificates", figure(b.certificates_kwh, "kWh", {}, largest)], ["beside.offsets", tonnes(b.offsets_kg, "co2e")]]),
     h("p", { class: "small" }, t("beside.why")),
   ];
 }

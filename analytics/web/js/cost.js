@@ -28,7 +28,7 @@ function view(cost, byMonth) {
   const largest = most(bands.map((one) => one.kwh));
   const fixed = sumOf(demand.map((one) => one.capacity));
   return [
-    h("p", { class: "big" }, asks("cost", () => explain(cost, byMonth), money(byMonth ? cost.total : cost.energy, cost.currency)), " ", status(cost.status), !cost.complete && h("span", { class: "tag", "data-weak": true }, t("incomplete"))),
+    h("p", { class: "big" }, asks("cost", () => explain(cost, byMonth), money(byMonth ? cost.total : cost.energy, cost.currency)), " ", status(cost.status), " ", !cost.complete && h("span", { class: "tag", "data-weak": true }, t("incomplete"))),
     h("dl", { class: "rows" }, bands.map((one) => row(bandOf(one.band), figure(one.kwh, "kWh", {}, largest), one.amount)),
       byMonth && demand.length > 0 && row(t(demand.length > 1 ? "cost.demand_n" : "cost.demand", { n: demand.length }), figure(most(demand.map((one) => one.peak_kw)), "kW"), sumOf(demand.map((one) => one.amount))),
       byMonth && fixed !== null && row(t("cost.capacity"), "", fixed), earned && row(t("cost.earned"), "", earned)),

@@ -81,7 +81,7 @@ function option(rows, period) {
   const gaps = { name: "missing", type: "scatter", symbol: "circle", symbolSize: 0.4 * rem, symbolOffset: [0, 0.5 * rem], itemStyle: { color: of("card"), borderColor: of("ink-2"), borderWidth: 1.5 }, data: rows.map((row, index) => (row.missing && index >= begun ? 0 : null)), z: 6 };
   const use = { name: "consumption", type: "line", step: rows.length > 40 ? "middle" : false, showSymbol: rows.length < 2, symbol: "circle", connectNulls: false, lineStyle: { color: of("ink"), width: 1.5 }, itemStyle: { color: of("ink") }, data: rows.map((row) => (row.sums.consumption === undefined ? null : row.sums.consumption / unit.of)), z: 5 };
   return {
-    textStyle: text, grid: { left: 4, right: 4, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    textStyle: text, grid: { left: 4, right: isDay(period) ? 4 : 1.25 * rem, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "category", data: rows.map((row) => labelOf(row, period)), axisLabel: { ...text, hideOverlap: true }, axisTick: { show: false }, axisLine: { lineStyle: { color: of("line-strong") } } },
     yAxis: { type: "value", name: unit.name, nameTextStyle: { ...text, align: "right" }, axisLabel: { ...text, formatter: (value) => axis(value) }, splitLine: { lineStyle: { color: of("line") } } },
     tooltip: tooltip((hit) => tip(rows[hit[0].dataIndex]), { trigger: "axis" }),

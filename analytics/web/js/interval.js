@@ -22,7 +22,7 @@ export function interval(found, silent = false) {
   const unit = scaled(Math.max(Math.abs(low), Math.abs(high)), found.unit);
   const [from, to] = [low, high].map((bound) => alike(bound, found.unit, unit.unit));
   const full = t("interval.full", { low: all(low), high: all(high), unit: pretty(found.unit) });
-  return h("span", { class: "interval", title: full, "aria-label": full }, `${from} – ${to}`, h("span", { class: "unit" }, ` ${t("interval.95")}`));
+  return h("span", { class: "interval", title: full, "aria-label": full }, `${from} – ${to}`, h("span", { class: "unit" }, t("interval.95")));
 }
 
 // Both bounds in the unit of the larger one, so that they can be compared.

@@ -93,7 +93,7 @@ function option(cells, width) {
   const looks = { borderColor: of("card"), borderWidth: width / names.length > 0.6 * rem ? 1 : 0 };
   const blank = { color: of("card"), decal: { color: of("line"), dashArrayX: [1, 0], dashArrayY: [1, 5], rotation: -Math.PI / 4 }, ...looks };
   return {
-    textStyle: text, grid: { left: 4, right: 4, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    textStyle: text, grid: { left: 4, right: 1.25 * rem, top: 4, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { ...axis, data: names, axisLabel: { ...text, hideOverlap: true } },
     yAxis: { ...axis, data: clock, inverse: true, axisLabel: { ...text, interval: 5 } },
     visualMap: { show: false, min: 0, max: 1, dimension: 2, seriesIndex: 0, inRange: { color: colors(of) } },

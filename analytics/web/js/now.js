@@ -112,7 +112,7 @@ function todayOf(document_, hours) {
   return [
     h("p", { class: "big" }, asks("today", () => explainEnergy(document_, "consumption"), figure(energy.consumption_kwh, "kWh"))),
     hours,
-    h("p", { class: "legend" }, part("grid", "import", "today.grid", bought), part("pv", "self_use", "today.own", own)),
+    h("p", { class: "legend" }, part("grid", "import", "today.grid", bought), part("pv", "self_use", "today.own", own), ["charge", "discharge"].map((name) => energy[`${name}_kwh`] > 0 && part("storage", name, `energy.${name}`, energy[`${name}_kwh`]))),
   ];
 }
 

@@ -66,12 +66,13 @@ function option({ nodes, links }, page, width) {
   const largest = most(kept.map((link) => link.value));
   const room = narrow ? 6.5 : 13;
   const size = 0.75 * rem;
+  const roomOf = widthsOf(kept, (width - room * rem) / rem, room);
   const label = ({ id, kind, name }) => {
     if (narrow && kind === "bus") return "";
     const { text: amount, unit } = scaled(totalOf(id), "kWh", largest);
     const taken = narrow ? 0 : wideness(`${amount} ${unit}  `, size, 650);
     const words = kind === "rest" ? t("sankey.rest") : named(name, id);
-    return `${fitted(words, room * rem - taken - 0.75 * rem, size)}${narrow ? "\n" : "  "}{n|${amount}} {u|${unit}}`;
+    return `${fitted(words, roomOf(id) * rem - taken - 0.75 * rem, size)}${narrow ? "\n" : "  "}{n|${amount}} {u|${unit}}`;
   };
   const data = nodes.filter(({ id }) => ends.has(id)).map((node) => {
     return { name: node.id, itemStyle: { color: colorOf(node), borderColor: node.kind === "rest" ? of("ink-3") : "transparent", borderType: "dashed", borderWidth: node.kind === "rest" ? 1 : 0 },
@@ -88,6 +89,16 @@ function option({ nodes, links }, page, width) {
       labelLayout: { hideOverlap: true }, lineStyle: { opacity: 0.3, curveness: 0.5 }, data, links: kept.map(arrow),
     }],
   };
+}
+
+// How far a node's name may reach to the right: to the next node it feeds, or to the edge [rem].
+function widthsOf(links, inner, edge) {
+  const depths = new Map(links.map(({ source }) => [source, 0]));
+  for (let turn = 0; turn < links.length; turn += 1) for (const { source, target } of links) depths.set(target, Math.max(depths.get(target) ?? 0, depths.get(source) + 1));
+  const last = Math.max(1, ...depths.values());
+  const next = (id) => Math.min(last, ...links.filter(({ source }) => source === id).map(({ target }) => depths.get(target)));
+  const columns = (id) => (links.some(({ source }) => source === id) ? next(id) - depths.get(id) : 1);
+  return (id) => (depths.get(id) === last ? edge : (columns(id) * inner) / last);
 }
 
 function tip(dataType, data, names, totalOf) {

@@ -22,4 +22,7 @@ export const pricedIn = (score) => { currency = score.currency ?? ""; };
 
 export const money = (amount) => (typeof amount === "number" ? t(amount < 0 ? "steps.saves" : "steps.costs", { amount: `${three(Math.abs(amount))} ${currency}`.trim() }) : "");
 
-export const stepLine = (verdict, step) => [h("span", null, named(step.name, step.measure)), ": ", figure(step.amount, step.unit), money(step.cost_per_year) && h("span", { class: "faint" }, ` · ${money(step.cost_per_year)}`), verdict && h("span", { class: "faint" }, ` → ${named(verdict.name, verdict.id)}`)];
+// How much of it; of a document there is one.
+const amountOf = (step) => step.unit !== "document" && [t("list.colon"), figure(step.amount, step.unit)];
+
+export const stepLine = (verdict, step) => [h("span", null, named(step.name, step.measure)), amountOf(step), money(step.cost_per_year) && h("span", { class: "faint" }, ` · ${money(step.cost_per_year)}`), verdict && h("span", { class: "faint" }, ` → ${named(verdict.name, verdict.id)}`)];

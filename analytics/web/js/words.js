@@ -23,7 +23,7 @@ export function quantityName(name) {
 // A name in both languages, as the documents carry it.
 export function named(name, otherwise = "") {
   if (typeof name === "string") return name;
-  return name?.[language()] || name?.zh || name?.en || otherwise;
+  return (name?.[language()] || name?.zh || name?.en || otherwise || "").replaceAll("CO2", "CO₂");
 }
 
 // What the site calls its points and devices; an id of neither stays as it is.
