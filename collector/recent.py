@@ -7,7 +7,7 @@ from typing import Final
 
 from metering.reading import Poll
 
-MOST_VALUES: Final = 200_000  # two seconds of the most that is read; older ones are in the store
+MOST_VALUES: Final = 150_000  # a second and a half of the most that is read; older ones are in the store
 
 
 class Recent:

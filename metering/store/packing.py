@@ -71,6 +71,15 @@ def packing_of(text: str) -> Packing:
     return Packing(parse_group(text))
 
 
+class SharedPackings(dict[tuple[str, ...], Packing]):
+    """One layout for all groups of the same quantities: thousands of devices are of few models."""
+
+    def of(self, group: PollGroup) -> Packing:
+        """The layout of a group."""
+        names = tuple(column.quantity for column in group.columns)
+        return self.get(names) or self.setdefault(names, Packing(group))
+
+
 def parse_group(text: str) -> PollGroup:
     """The inverse of dump_group."""
     body = json.loads(text)

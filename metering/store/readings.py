@@ -1,6 +1,7 @@
 """readings.db, written by the collector: packed polls, gaps, the tick ledger, SeriesInfo and delivery cursors."""
 
 import contextlib
+import hashlib
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,10 +14,10 @@ from metering.reading import Lane, Poll, PollGap, PollGroup, SeriesInfo, ValueGa
 from metering.store import DamagedError, StoreBrokenError, StoreFullError
 from metering.store import readings_schema as sql
 from metering.store.infos import dump_info, load_info
-from metering.store.packing import Packing, dump_group, load_group
+from metering.store.packing import Packing, SharedPackings, dump_group, parse_group
 from metering.store.readings_schema import FORMAT, MIGRATIONS, SCHEMA
 from metering.store.reserve import Reserve
-from metering.store.salvage import again, interrupted, rescued
+from metering.store.salvage import again, fault, interrupted, rescued
 from metering.store.seals import seal
 from metering.store.sqlite import WriterLock, close_writer, open_writer, transaction
 
@@ -45,6 +46,7 @@ class ReadingsWriter:
         self._lock = WriterLock(self.path.parent, owner)
         self.reserve = Reserve(self.path.parent)
         self._broken = self._damaged = False
+        self._shared = SharedPackings()
         self.as_given = False  # whether the last commit wrote every poll it was given, under numbers in their order
         try:
             self._open()
@@ -61,7 +63,7 @@ class ReadingsWriter:
             wal = self.path.with_name(self.path.name + "-wal")
             check = check or (wal.exists() and self.path.exists() and self.path.stat().st_size <= _CHECKED_BYTES)
             self._db = open_writer(self.path, SCHEMA, FORMAT, MIGRATIONS)
-            why = _fault(self._db, deep=self._damaged) if check else ""
+            why = fault(self._db, deep=self._damaged) if check else ""
         except DamagedError as error:
             why = str(error)
         if why:
@@ -72,8 +74,10 @@ class ReadingsWriter:
         self._load()
 
     def _load(self) -> None:
-        self._groups = {text: int(id_) for id_, text in self._db.execute("SELECT id, definition FROM poll_group")}
-        self._packings = {id_: Packing(load_group(text)) for text, id_ in self._groups.items()}
+        self._groups: dict[bytes, int] = {}  # by a digest: of thousands of devices the texts themselves take megabytes
+        self._packings: dict[int, Packing] = {}
+        for id_, text in self._db.execute("SELECT id, definition FROM poll_group"):
+            self._know(int(id_), text, parse_group(text))
         # a tail that is lost may have been delivered: its numbers are never given again
         newest = "SELECT max(seq) FROM poll UNION ALL SELECT max(last_seq) FROM delivered"
         self.last_seq = max(int(found or 0) for (found,) in self._db.execute(newest))
@@ -142,13 +146,17 @@ class ReadingsWriter:
     def group(self, group: PollGroup) -> int:
         """The number of a poll group, made on first sight."""
         text = dump_group(group)
-        if text not in self._groups:
+        key = _digest(text)
+        if key not in self._groups:
             with self.transaction() as db:
                 made = db.execute("INSERT INTO poll_group(definition) VALUES (?)", (text,)).lastrowid or 0
-            self._groups[text] = made
-            self._packings[made] = Packing(group)
+            self._know(made, text, group)
             failpoint("group-made")
-        return self._groups[text]
+        return self._groups[key]
+
+    def _know(self, number: int, text: str, group: PollGroup) -> None:
+        self._groups[_digest(text)] = number
+        self._packings[number] = self._shared.of(group)
 
     def declare(self, infos: Iterable[SeriesInfo]) -> None:
         """Note what is known of registers; an unchanged one is not written again."""
@@ -181,7 +189,8 @@ class ReadingsWriter:
 
     def group_of(self, number: int) -> PollGroup:
         """The poll group of a number."""
-        return load_group(next(text for text, id_ in self._groups.items() if id_ == number))
+        (text,) = self._db.execute("SELECT definition FROM poll_group WHERE id=?", (number,)).fetchone()
+        return parse_group(text)
 
     def commit(
         self,
@@ -199,7 +208,7 @@ class ReadingsWriter:
         ]
         if self._broken and self._repair():  # what failed was durable all the same
             return self.last_seq
-        before, gap_rows = self.last_seq, [_gap_row(gap) for gap in gaps]
+        before, gap_rows = self.last_seq, [sql.gap_row(gap) for gap in gaps]
         try:
             whole = self._commit(rows, gap_rows, value_gaps, ledger or {}, acknowledged)
         except BaseException:
@@ -281,20 +290,8 @@ def _acknowledge(db: sqlite3.Connection, sink: str, lane: str, first_seq: int, l
     failpoint("acknowledge-written")
 
 
-def _fault(db: sqlite3.Connection, *, deep: bool) -> str:
-    """What is wrong with a file, by SQLite's own check, `deep` of the indexes too; empty where nothing is."""
-    try:
-        [(answer,)] = db.execute(f"PRAGMA {'integrity' if deep else 'quick'}_check(1)").fetchall()
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    return "" if answer == "ok" else str(answer)
-
-
-def _gap_row(gap: PollGap) -> tuple[Any, ...]:
-    return (
-        gap.group, gap.epoch, int(gap.lane), gap.first_tick, gap.ticks, gap.start_ms, gap.end_ms, gap.reason.value,
-        gap.code, gap.detail,
-    )  # fmt: skip
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def writing(store: Path, owner: str) -> closing[ReadingsWriter]:

@@ -1,5 +1,9 @@
 """The tables of readings.db, what older formats lack, and the statements that write."""
 
+from typing import Any
+
+from metering.reading import PollGap
+
 FORMAT = 3
 _SINCE_2 = """
 CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -80,3 +84,11 @@ TOUCHING = (
 DROP_JOINED = "DELETE FROM delivered WHERE sink=? AND lane=? AND first_seq>=? AND last_seq<=?"
 TRIM_QUARANTINE = "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?"
 SET_STATE = "INSERT INTO state VALUES (?,?) ON CONFLICT DO UPDATE SET value=excluded.value"
+
+
+def gap_row(gap: PollGap) -> tuple[Any, ...]:
+    """A gap as ADD_GAP writes it."""
+    return (
+        gap.group, gap.epoch, int(gap.lane), gap.first_tick, gap.ticks, gap.start_ms, gap.end_ms, gap.reason.value,
+        gap.code, gap.detail,
+    )  # fmt: skip

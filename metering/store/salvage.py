@@ -130,3 +130,12 @@ def _range(source: sqlite3.Connection, sealed: str, low: int, high: int) -> Iter
             middle = (low + high) // 2
             yield from _range(source, sealed, low, middle)
             yield from _range(source, sealed, middle + 1, high)
+
+
+def fault(db: sqlite3.Connection, *, deep: bool) -> str:
+    """What is wrong with a file, by SQLite's own check, `deep` of the indexes too; empty where nothing is."""
+    try:
+        [(answer,)] = db.execute(f"PRAGMA {'integrity' if deep else 'quick'}_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return "" if answer == "ok" else str(answer)
