@@ -121,7 +121,7 @@ def _with_register(read: Indicator, inputs: Inputs) -> Indicator:
         )
         return replace(read, parts=parts, note=Sentence(zh, en))
     declared = float(told.value)
-    zh = f"实际计量并读取{measured:.1f}%，台账声明{declared:.1f}%（{told.document}），取较低者。"
+    zh = f"实际计量并读取 {measured:.1f} %，台账声明 {declared:.1f} %（{told.document}），取较低者。"
     told_by = f"{declared:.1f} % by the register of meters ({told.document})"
     en = f"Metered and read: {measured:.1f} %; declared: {told_by}; the lower counts."
     both = replace(read, parts={**parts, "declared": declared}, note=Sentence(zh, en))

@@ -32,6 +32,12 @@ SAID = [
     ("absence", "link:roof", "链路 roof 整体无应答 ", "link roof has been silent "),
     ("absence", "device:r1", "设备 屋顶一号表 已 ", "device Roof meter 1 has not been read"),
     ("absence", "device:m1", "设备 车床、锯 已 ", "device Lathe, 锯 has not been read"),
+    (
+        "budget",
+        "budget:month",
+        "本月预算消耗过快：照此将达 240 s（",
+        "Budget burns too fast this month: 240 s at this pace (",
+    ),
     ("absence", "device:r2", "设备 r2 已 ", "device r2 has not been read"),  # nobody named it, and nothing is its own
 ]
 

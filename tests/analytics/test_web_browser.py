@@ -124,6 +124,16 @@ def test_people_read_three_digits_and_the_title_has_all(show) -> None:
     assert dict(zip(FIGURES, said, strict=True)) == FIGURES
 
 
+def test_a_sentence_is_set_with_care_and_a_device_has_its_name(show, stage) -> None:
+    page = show("?lang=en#data")
+    said = page.run(
+        "import('/js/words.js').then((w) => {"
+        " w.keepNames({ points: [], devices: [{ id: 'm9', name: { en: 'Press' } }] });"
+        " return [w.named({ en: '2 tCO2e, 9 % of 3' }), w.nameOf('m9'), w.nameOf('grid'), w.nameOf('factor/x')]; })"
+    )
+    assert said == ["2\u00a0tCO₂e, 9\u00a0% of 3", "Press", "10 kV grid connection", "factor/x"]
+
+
 @pytest.mark.parametrize("period", ["2026-11-21", "2026-11", pytest.param("2026", marks=pytest.mark.long)])
 def test_bars_hold_all_the_energy_of_the_quarter_hours(show, stage, period: str) -> None:
     page = show("#data")

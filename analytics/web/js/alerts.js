@@ -78,7 +78,8 @@ function silence(one) {
 const wasLate = (one) => one.resolved_ms !== null && one.fired_ms > one.resolved_ms;
 
 function explainAlert(one, now) {
-  const amount = (value) => (typeof value === "number" ? `${all(value)} ${pretty(one.unit)}` : null);
+  const told = (value) => (one.kind === "data_quality" ? `${all(100 * value)} %` : `${all(value)} ${pretty(one.unit)}`);
+  const amount = (value) => (typeof value === "number" ? told(value) : null);
   openExplanation(named(one.name, one.rule), h("p", null, named(one.text)),
     facts([
       [t("alerts.severity"), pick("severity", one.severity)],

@@ -3,7 +3,7 @@
 import { asks } from "./asks.js";
 import { h } from "./dom.js";
 import { explainLine, facts, openExplanation, status } from "./explanation.js";
-import { age, all, momentOf, percent, pretty, tonnes } from "./figures.js";
+import { age, all, momentOf, percent, pretty, six, tonnes } from "./figures.js";
 import { intervalOf } from "./interval.js";
 import { stepLine, stepsOf } from "./steps.js";
 import { has, named, nameOf, t } from "./words.js";
@@ -15,9 +15,9 @@ const said = (word) => has(word) && h("p", null, t(word));
 // How wide a figure may be wrong, and by what.
 export function doubts(found) {
   if (!found) return null;
-  const cause = ({ cause: name, group, limit, status: known }) => h("div", { class: "small" }, has(`cause.${name}`) ? t(`cause.${name}`) : name, group && ` · ${nameOf(group)}`, `: ± ${all(limit)} ${pretty(found.unit)} `, status(known));
+  const cause = ({ cause: name, group, limit, status: known }) => h("div", { class: "small" }, has(`cause.${name}`) ? t(`cause.${name}`) : name, group && ` · ${nameOf(group)}`, t("list.colon"), `± ${six(limit)} ${pretty(found.unit)} `, status(known));
   const share = typeof found.percent === "number" ? ` (± ${percent(found.percent / 100)} %)` : "";
-  return [`${all(found.low)} – ${all(found.high)} ${pretty(found.unit)}${share} `, status(found.status), found.rating && ` ${has(`rating.${found.rating}`) ? t(`rating.${found.rating}`) : found.rating}`, (found.parts ?? []).slice(0, 8).map(cause)];
+  return [`${six(found.low)} – ${six(found.high)} ${pretty(found.unit)}${share} `, status(found.status), found.rating && ` ${has(`rating.${found.rating}`) ? t(`rating.${found.rating}`) : found.rating}`, (found.parts ?? []).slice(0, 8).map(cause)];
 }
 
 // A sum of the balance: its lines, each of which opens on its own.
@@ -84,7 +84,7 @@ export function explainVerdict(verdict) {
     h("p", { class: "formula" }, h("b", null, value === null || value === undefined ? t("no_value") : measure(value, unit)), asked && `  ${SIGNS[op] ?? op} ${measure(threshold, unit)} `, asked && status(verdict.threshold_status)),
     h("p", null, named(verdict.reason)),
     facts([
-      [t("criteria.gap"), gap && [measure(gap.value, gap.unit), gap.of_value !== gap.value && h("div", { class: "small" }, measure(gap.of_value, gap.of_unit)), (gap.equivalents ?? []).map((one) => h("div", { class: "small" }, `${named(one)}: ${measure(one.amount, one.unit)}`))]],
+      [t("criteria.gap"), gap && [measure(gap.value, gap.unit), gap.of_value !== gap.value && h("div", { class: "small" }, measure(gap.of_value, gap.of_unit)), (gap.equivalents ?? []).map((one) => h("div", { class: "small" }, `${named(one)}${t("list.colon")}${measure(one.amount, one.unit)}`))]],
       [t("steps.measures"), stepsOf(verdict).map((step) => h("div", { class: "small" }, stepLine(null, step), " ", status(step.status), step.document && h("div", { class: "faint" }, step.document)))],
       [t("criteria.certificates"), gap?.certificates && all(gap.certificates)],
       [t("criteria.other_levels"), (verdict.shown ?? []).map((one) => h("div", { class: "small" }, `${SIGNS[one.op] ?? one.op} ${measure(one.threshold, unit)} `, status(one.status), ` ${one.role ?? ""} ${one.year ?? ""} `, one.passed === null ? "" : t(one.passed ? "outcome.MET" : "outcome.NOT_MET")))],

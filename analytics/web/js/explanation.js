@@ -36,7 +36,7 @@ export function explainLine(line) {
       [t("explain.gas"), t(`gas.${line.gas}`)],
       [t("explain.status"), line.status && [status(line.status), " ", t(`status.${line.status}.long`)]],
       [t("explain.instrument"), line.instrument],
-      [t("explain.unsettled"), unsettled(line.recompute?.amount)],
+      [t("explain.unsettled"), unsettled(line.recompute?.amount, activity.unit)],
       [t("explain.note"), named(line.note)],
     ]));
 }
@@ -48,10 +48,10 @@ function composition(factor) {
   return [factor.formula, factor.components.map(part)];
 }
 
-function unsettled(amount) {
+function unsettled(amount, unit) {
   if (!amount) return "";
   const part = (word, value) => value > 0 && h("div", null, t(word, { n: value }));
-  return [part("explain.provisional", all(amount.provisional_micro / 1e6)), part("explain.placed", all(amount.placed_micro / 1e6)), part("explain.unknown", amount.unknown_quarters)].filter(Boolean);
+  return [part("explain.provisional", `${all(amount.provisional_micro / 1e6)} ${unit}`), part("explain.placed", `${all(amount.placed_micro / 1e6)} ${unit}`), part("explain.unknown", amount.unknown_quarters)].filter(Boolean);
 }
 
 const gasOf = (gas) => (gas === "co2e" ? "CO₂e" : "CO₂");

@@ -33,6 +33,8 @@ export const whole = (value) => (value === null || value === undefined ? "–" :
 // In a column whose head names the unit.
 export const plain = (value) => (value === null || value === undefined ? "–" : h("span", { title: all(value) }, number(value, { maximumFractionDigits: 1 })));
 export const all = (value) => (value === null || value === undefined ? "–" : number(value, { maximumSignificantDigits: 17 }));
+// How far a figure may be off is itself not known better than this.
+export const six = (value) => (value === null || value === undefined ? "–" : number(value, { maximumSignificantDigits: 6 }));
 export const axis = (value) => number(value, { maximumSignificantDigits: 4 });
 export const percent = (share) => (share === null || share === undefined ? "–" : three(share * 100));
 

@@ -6,7 +6,7 @@ import { chart, ink, tooltip } from "./chart.js";
 import { watch } from "./documents.js";
 import { h } from "./dom.js";
 import { facts, openExplanation, status } from "./explanation.js";
-import { all, dayOf, figure, percent, plain } from "./figures.js";
+import { all, dayOf, figure, percent, plain, six } from "./figures.js";
 import { numberTable } from "./table.js";
 import { named, t } from "./words.js";
 
@@ -41,7 +41,7 @@ function score(document_, name) {
 
 function explain(document_, name) {
   const { hours, grid_cfe: grid, battery, coverage } = document_;
-  const kept = battery && [`${all(battery.charge_kwh)} kWh → ${all(battery.discharge_kwh)} kWh, ${t("match.green")} ${all(battery.green_kwh)} kWh`];
+  const kept = battery && [`${six(battery.charge_kwh)} kWh → ${six(battery.discharge_kwh)} kWh · ${t("match.green")} ${six(battery.green_kwh)} kWh`];
   openExplanation(t(`indicator.${name}`), h("p", { class: "formula" }, h("b", null, document_[name] === null ? t("no_value") : `${all(document_[name] * 100)} %`)), h("p", null, t(`indicator.${name}.what`)),
     facts([
       [t("match.hours"), hours && t("meters.quarters", { known: hours.known, cells: hours.asked })],
@@ -50,7 +50,7 @@ function explain(document_, name) {
       [t("match.quarters"), typeof document_.quarter_hourly_match === "number" && `${all(document_.quarter_hourly_match * 100)} %`],
       [t("match.battery"), kept],
       [t("match.grid"), grid && [status(grid.status), " ", named(grid)]],
-      [t("match.of"), document_.denominator],
+      [t("match.of"), document_.denominator === "demand + charge - discharge" ? t("match.of.demand") : document_.denominator],
     ]));
 }
 

@@ -72,7 +72,7 @@ function explainShare(name, label, known, whole) {
 
 function explain(target, name, year) {
   const path = target.paths[name];
-  const row = (month) => h("tr", null, h("th", { scope: "row" }, month.label), h("td", null, tonnes(month.actual_t)), h("td", null, tonnes(month.allowed_t)), h("td", null, month.over_t === null || month.over_t === undefined ? named(month.why) || "–" : tonnes(month.over_t)));
+  const row = (month) => h("tr", null, h("th", { scope: "row" }, month.label), h("td", null, tonnes(month.actual_t)), h("td", null, tonnes(month.actual_t === null ? month.allowed_t || null : month.allowed_t)), h("td", null, month.over_t === null || month.over_t === undefined ? named(month.why) || "–" : tonnes(month.over_t)));
   openExplanation(t("targets.aim", { t: three(target.target_t), year: target.year, base: three(target.base_t), base_year: target.base_year }),
     h("p", null, named(path)),
     facts([

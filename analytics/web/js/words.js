@@ -20,10 +20,13 @@ export function quantityName(name) {
   return phase && has(`quantity.${whole}`) ? `${t(`quantity.${whole}`)} ${t(`phase.${phase}`)}` : name;
 }
 
-// A name in both languages, as the documents carry it.
+// A number and its unit stay on one line, and CO₂ has its subscript.
+const typeset = (text) => text.replaceAll("CO2", "CO₂").replace(/(\d) (?=%|tCO₂|tce|[kM]W)/g, "$1\u00a0");
+
+// A name or a sentence in both languages, as the documents carry it.
 export function named(name, otherwise = "") {
   if (typeof name === "string") return name;
-  return (name?.[language()] || name?.zh || name?.en || otherwise || "").replaceAll("CO2", "CO₂");
+  return typeset(name?.[language()] || name?.zh || name?.en || otherwise || "");
 }
 
 // What the site calls its points and devices; an id of neither stays as it is.
