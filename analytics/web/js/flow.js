@@ -119,7 +119,7 @@ function nodeOf(node, rem, now, offline) {
 }
 
 function arrowOf({ arrow, onward, thick }) {
-  const size = thick < 9 ? 5 : Math.min(6, thick * 0.35);
+  const size = thick < 9 ? Math.max(5, thick / 2 + 3) : Math.min(6, thick * 0.35); // beside a ribbon of its own colour it must stand out
   const tip = onward ? size : -size;
   return s("path", { class: thick < 9 ? "arrow thin" : "arrow", d: `M${arrow.x - tip},${arrow.y - size}L${arrow.x + tip},${arrow.y}L${arrow.x - tip},${arrow.y + size}Z` });
 }
